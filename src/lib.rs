@@ -1,0 +1,4 @@
+//! weizhan (微栈): a self-hosted backend platform for WeChat mini-programs.
+
+pub mod config;
+pub mod model;

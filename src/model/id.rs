@@ -1,0 +1,157 @@
+//! Ids: 53-bit, ordered by time, made by the application, shown as strings.
+//!
+//! Layout: seconds since 2025-01-01 (32 bits) · node (5 bits) · sequence (16 bits). The largest one stays below
+//! 2^53, so that even a JavaScript number would hold it; both databases append to their trees.
+
+use crate::model::time::{Clock, Timestamp};
+use std::sync::Mutex;
+
+/// 2025-01-01T00:00:00Z.
+const EPOCH_SECONDS: i64 = 1_735_689_600;
+const NODE_BITS: i64 = 5;
+const SEQUENCE_BITS: i64 = 16;
+
+/// Declare an id type: a positive number inside, a string outside.
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => { $(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+        #[sqlx(transparent)]
+        pub struct $name(
+            /// The number.
+            pub i64,
+        );
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { self.0.fmt(f) }
+        }
+        impl std::str::FromStr for $name {
+            type Err = NotAnId;
+            fn from_str(text: &str) -> Result<Self, NotAnId> { parse(text).map(Self) }
+        }
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> { out.collect_str(&self.0) }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'_, str> as serde::Deserialize>::deserialize(input)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .pattern(Some("^[1-9][0-9]{0,15}$"))
+                    .into()
+            }
+        }
+        impl utoipa::ToSchema for $name {}
+    )+ };
+}
+
+id! {
+    /// A person.
+    UserId,
+    /// A person's account in one mini-program.
+    IdentityId,
+    /// A signed-in device of a buyer or of staff.
+    SignInId,
+    /// A member of staff.
+    StaffId,
+    /// A category of products.
+    CategoryId,
+    /// A product.
+    ProductId,
+    /// One thing of a product that can be bought.
+    SkuId,
+    /// A delivery address.
+    AddressId,
+    /// An order.
+    OrderId,
+    /// An attempt to be paid through WeChat.
+    PrepayId,
+    /// Money that arrived.
+    PaymentId,
+    /// Money that goes back.
+    RefundId,
+    /// A parcel.
+    ShipmentId,
+    /// A piece of work.
+    JobId,
+}
+
+/// Text that is no id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: up to 16 digits are expected")]
+pub struct NotAnId;
+
+fn parse(text: &str) -> Result<i64, NotAnId> {
+    let plain = text.len() <= 16 && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    let number = if plain { text.parse().ok() } else { None };
+    number.filter(|number| *number < 1 << 53).ok_or(NotAnId)
+}
+
+/// Makes ids that grow, also when the clock steps back or a second runs out of numbers.
+#[derive(Debug)]
+pub struct IdSource {
+    clock: std::sync::Arc<dyn Clock>,
+    node: i64,
+    last: Mutex<i64>,
+}
+
+impl IdSource {
+    /// A source for this node, 0 to 31.
+    ///
+    /// It starts with the coming second: a process of the same node that was killed a moment ago may have used
+    /// any number of the present one.
+    pub fn new(clock: std::sync::Arc<dyn Clock>, node: u8) -> Self {
+        let coming = (clock.now().seconds() - EPOCH_SECONDS).max(0) + 1;
+        Self { clock, node: i64::from(node & 31), last: Mutex::new(coming << SEQUENCE_BITS) }
+    }
+
+    /// The next id of any type: `ids.next(OrderId)`.
+    pub fn next<T>(&self, wrap: impl FnOnce(i64) -> T) -> T {
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // `last` is (seconds, sequence) without the node, so adding one carries into the next second.
+        let now = (self.clock.now().seconds() - EPOCH_SECONDS).max(0) << SEQUENCE_BITS;
+        *last = now.max(*last + 1);
+        let (seconds, sequence) = (*last >> SEQUENCE_BITS, *last & ((1 << SEQUENCE_BITS) - 1));
+        wrap((seconds << (NODE_BITS + SEQUENCE_BITS)) | (self.node << SEQUENCE_BITS) | sequence)
+    }
+}
+
+/// When an id was made, to the second.
+pub const fn made(id: i64) -> Timestamp {
+    Timestamp::from_seconds((id >> (NODE_BITS + SEQUENCE_BITS)) + EPOCH_SECONDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::FixedClock;
+    use std::sync::Arc;
+
+    #[test]
+    fn ids_grow_and_fit_a_javascript_number() {
+        let clock = Arc::new(FixedClock::new(Timestamp::from_seconds(EPOCH_SECONDS + 5)));
+        let ids = IdSource::new(clock.clone(), 31);
+        let mut last = 0;
+        for _ in 0..200_000 {
+            let id = ids.next(|id| id);
+            assert!(id > last && id < 1 << 53);
+            last = id;
+        }
+        assert_eq!(made(ids.next(|id| id)), Timestamp::from_seconds(EPOCH_SECONDS + 9));
+        let far =
+            IdSource::new(Arc::new(FixedClock::new(Timestamp::from_seconds(EPOCH_SECONDS + u32::MAX as i64))), 31);
+        assert!(far.next(|id| id) < 1 << 53);
+    }
+
+    #[test]
+    fn only_plain_digits_are_an_id() {
+        assert_eq!("42".parse(), Ok(OrderId(42)));
+        for text in ["", "0", "042", "-1", "+1", " 1", "1.0", "9007199254740992", "99999999999999999999"] {
+            assert_eq!(text.parse::<OrderId>(), Err(NotAnId), "{text}");
+        }
+    }
+}
