@@ -1,1 +1,3 @@
+//! The `weizhan` program.
+
 fn main() {}

@@ -1,30 +1,49 @@
 //! The settings structs, one for each section of `config/default.toml`, in its order.
+//!
+//! No field has a default here: defaults stand in that file alone, and a test takes each key out of it and demands
+//! that the rest does not load. `config/default.toml` says more about each key than the sentences below.
 
-use super::Secret;
-use serde::Deserialize;
-use std::{net::SocketAddr, path::PathBuf};
+use super::{Pay, Secret, Wechat};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 /// All settings of a node.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Which node this is.
     pub node: Node,
+    /// Listening.
     pub server: Server,
+    /// How often one caller may call.
     pub limits: Limits,
+    /// What is logged.
     pub log: Log,
+    /// Rows.
     pub database: Database,
+    /// Hot copies.
     pub cache: Cache,
+    /// Objects.
     pub storage: Storage,
+    /// Tokens.
     pub auth: Auth,
+    /// Personal data at rest.
     pub privacy: Privacy,
+    /// Rules of an order.
     pub order: Order,
+    /// Work outside a request.
     pub jobs: Jobs,
+    /// The mini-program platform.
     pub wechat: Wechat,
+    /// WeChat Pay.
     pub pay: Pay,
 }
 
 /// Which node of the cluster this is.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
     /// 0 to 31, different on each node: part of every id.
@@ -32,42 +51,59 @@ pub struct Node {
 }
 
 /// Listening and the limits of a connection.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
+    /// Address and port to listen on.
     pub listen: SocketAddr,
-    pub trusted_proxies: Vec<std::net::IpAddr>,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Open connections.
     pub connections_max: usize,
+    /// Time for the head of a request to arrive.
     pub header_timeout_ms: u64,
+    /// Time for its body to arrive.
     pub body_timeout_ms: u64,
+    /// Time for the answer to be made.
     pub handler_timeout_ms: u64,
+    /// Largest body of a request.
     pub body_bytes_max: usize,
+    /// At shutdown: how long answers say `Connection: close` before the listener goes away.
     pub drain_ms: u64,
+    /// At shutdown: how long requests and jobs may take to finish.
     pub shutdown_timeout_ms: u64,
 }
 
 /// How often one caller may call; in requests per minute.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
+    /// Any request, by address.
     pub per_ip_per_minute: u32,
+    /// Any request, by signed-in user.
     pub per_user_per_minute: u32,
+    /// Sign-ins of buyers, by address.
     pub login_per_ip_per_minute: u32,
+    /// Orders, by user.
     pub order_per_user_per_minute: u32,
+    /// Phone numbers asked of WeChat, by user: WeChat charges for them.
     pub phone_per_user_per_minute: u32,
+    /// Tries of staff to sign in, by address.
     pub staff_sign_in_per_ip_per_minute: u32,
 }
 
 /// How much is logged and in which form.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
+    /// The form of a line.
     pub format: LogFormat,
+    /// Directives of tracing's `EnvFilter`.
     pub filter: String,
 }
 
 /// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// One JSON object a line, for collectors.
@@ -77,121 +113,117 @@ pub enum LogFormat {
 }
 
 /// Rows.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
+    /// `mysql://…` or `sqlite:…`; secret, since it carries the password.
     pub url: Secret,
+    /// File that holds `url`.
+    #[serde(deserialize_with = "path_or_empty")]
     pub url_file: Option<PathBuf>,
+    /// Connections of this node.
     pub connections_max: u32,
+    /// How long a request waits for a connection.
     pub acquire_timeout_ms: u64,
+    /// How long a statement waits for the lock of a row.
     pub lock_wait_seconds: u32,
+    /// Start although the server may lose acknowledged writes.
     pub allow_unsafe: bool,
 }
 
 /// Hot copies.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cache {
+    /// `redis://…` or `rediss://…`; empty: memory alone.
     pub redis_url: Secret,
+    /// File that holds `redis_url`.
+    #[serde(deserialize_with = "path_or_empty")]
     pub redis_url_file: Option<PathBuf>,
+    /// Memory for hot copies on this node.
     pub memory_bytes_max: u64,
+    /// Longest time a product may be shown as it was.
     pub product_stale_ms: u64,
+    /// Longest time the list of categories may be shown as it was.
     pub category_stale_ms: u64,
+    /// How long Redis may take; longer counts as a miss.
     pub timeout_ms: u64,
 }
 
 /// Objects.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Storage {
+    /// Folder for uploads.
     pub directory: PathBuf,
 }
 
 /// Tokens.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
+    /// Signs tokens; the same on each node.
     pub token_key: Secret,
+    /// File that holds `token_key`.
+    #[serde(deserialize_with = "path_or_empty")]
     pub token_key_file: Option<PathBuf>,
+    /// The key before the last change, or empty: what it signed is still accepted.
     pub previous_token_key: Secret,
+    /// File that holds `previous_token_key`.
+    #[serde(deserialize_with = "path_or_empty")]
+    pub previous_token_key_file: Option<PathBuf>,
+    /// Life of a buyer's access token.
     pub access_minutes: u64,
+    /// Life of a staff member's access token.
     pub staff_minutes: u64,
+    /// Life of a refresh token.
     pub refresh_days: u64,
+    /// How long a refresh token that was just used is answered again.
     pub refresh_grace_seconds: u64,
 }
 
 /// Personal data at rest.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Privacy {
+    /// Seals phone numbers and addresses; the same on each node.
     pub data_key: Secret,
+    /// File that holds `data_key`.
+    #[serde(deserialize_with = "path_or_empty")]
     pub data_key_file: Option<PathBuf>,
 }
 
 /// Rules of an order.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
+    /// How long stock is held for an order that is not paid.
     pub unpaid_minutes: u64,
+    /// Lines of one order.
     pub lines_max: usize,
+    /// Pieces of one line.
     pub quantity_max: i64,
+    /// Price of delivery.
     pub freight_fen: i64,
+    /// Goods for this much are delivered free; 0: never for that reason.
     pub free_freight_from_fen: i64,
 }
 
 /// Work outside a request.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Jobs {
+    /// Jobs that run at the same time on this node; 0: none.
     pub workers: usize,
+    /// How often the queue is asked for due work.
     pub poll_ms: u64,
+    /// How long a claimed job is left alone after the last sign of life of its node.
     pub lease_seconds: u64,
+    /// How long finished jobs are kept.
     pub keep_days: u64,
 }
 
-/// The mini-program platform.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Wechat {
-    pub base_url: url::Url,
-    pub timeout_ms: u64,
-    pub apps: Vec<App>,
-}
-
-/// One mini-program.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct App {
-    pub appid: String,
-    #[serde(default)]
-    pub secret: Secret,
-    #[serde(default)]
-    pub secret_file: Option<PathBuf>,
-}
-
-/// WeChat Pay API v3 of a direct merchant.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pay {
-    pub base_url: url::Url,
-    pub timeout_ms: u64,
-    /// Base of the callback addresses, as WeChat reaches this shop: `https://shop.example`.
-    pub notify_base_url: url::Url,
-    pub mchid: String,
-    pub merchant_serial: String,
-    /// PKCS#8 PEM of the merchant (`apiclient_key.pem`).
-    pub merchant_key: Secret,
-    pub merchant_key_file: Option<PathBuf>,
-    /// 32 ASCII characters.
-    pub api_v3_key: Secret,
-    pub api_v3_key_file: Option<PathBuf>,
-    /// The key before the last change, or empty.
-    pub previous_api_v3_key: Secret,
-    /// `PUB_KEY_ID_…`; empty in platform-certificate mode.
-    pub public_key_id: String,
-    /// PEM of the WeChat Pay public key (`pub_key.pem`); empty in platform-certificate mode.
-    pub public_key: Secret,
-    pub public_key_file: Option<PathBuf>,
-    /// Whether platform certificates are fetched from WeChat; with both, notices of either kind are accepted.
-    pub platform_certificates: bool,
+/// A path; empty text means none, since TOML has no null to write into `default.toml`.
+pub(super) fn path_or_empty<'de, D: Deserializer<'de>>(input: D) -> Result<Option<PathBuf>, D::Error> {
+    PathBuf::deserialize(input).map(|path| Some(path).filter(|path| !path.as_os_str().is_empty()))
 }

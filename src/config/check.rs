@@ -1,0 +1,225 @@
+//! Which values make sense, and which are fit for a real server.
+
+use super::{App, Config, DEFAULT, EXAMPLE, Faults, Pay, Secret};
+use std::{collections::BTreeSet, fmt::Display, sync::LazyLock};
+use url::{Host, Url};
+
+/// Secrets that `weizhan dev` makes up contain this, so that no real server runs with them.
+pub const DEV_MARK: &str = "weizhan-dev";
+
+/// What the settings are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A server that people reach: every secret is there and none is a sample; WeChat is fully set up.
+    Serve,
+    /// `weizhan dev`, which fills in secrets of its own and talks to the simulator.
+    Dev,
+}
+
+/// All texts of the published files that could be copied for a secret.
+static SAMPLES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    fn collect(value: &toml::Value, into: &mut BTreeSet<String>) {
+        match value {
+            toml::Value::String(text) if !text.is_empty() => drop(into.insert(text.clone())),
+            toml::Value::Array(values) => values.iter().for_each(|value| collect(value, into)),
+            toml::Value::Table(table) => table.values().for_each(|value| collect(value, into)),
+            _ => {}
+        }
+    }
+    let mut samples = BTreeSet::new();
+    for text in [DEFAULT, EXAMPLE] {
+        let table = text.parse().expect("both files are built in and tested");
+        collect(&toml::Value::Table(table), &mut samples);
+    }
+    samples
+});
+
+fn is_sample(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    SAMPLES.contains(text) || ["change-me", "example", DEV_MARK].iter().any(|mark| lower.contains(mark))
+}
+
+impl Config {
+    /// Whether the settings make sense, and for [`Purpose::Serve`] whether they are fit for real money. All faults at
+    /// once; no fault quotes a secret.
+    pub fn check(&self, purpose: Purpose) -> Result<(), Faults> {
+        let mut check = Check { faults: Faults::default() };
+        check.numbers(self);
+        check.addresses(self);
+        if purpose == Purpose::Serve {
+            check.keys(self);
+            check.apps(&self.wechat.apps);
+            check.merchant(&self.pay);
+            for (key, url) in [("wechat.base_url", &self.wechat.base_url), ("pay.base_url", &self.pay.base_url)] {
+                check.https(key, url);
+            }
+        }
+        check.faults.or(())
+    }
+}
+
+struct Check {
+    faults: Faults,
+}
+
+impl Check {
+    fn demand(&mut self, holds: bool, key: &str, message: impl Display) {
+        if !holds {
+            self.faults.add("", key, message.to_string());
+        }
+    }
+
+    fn numbers(&mut self, config: &Config) {
+        let Config { node, server, limits, database, cache, auth, order, jobs, wechat, pay, .. } = config;
+        self.demand(node.id <= 31, "node.id", "0 to 31 is expected");
+        let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let positive = [
+            ("server.connections_max", wide(server.connections_max)),
+            ("server.header_timeout_ms", server.header_timeout_ms),
+            ("server.body_timeout_ms", server.body_timeout_ms),
+            ("server.handler_timeout_ms", server.handler_timeout_ms),
+            ("server.body_bytes_max", wide(server.body_bytes_max)),
+            ("limits.per_ip_per_minute", limits.per_ip_per_minute.into()),
+            ("limits.per_user_per_minute", limits.per_user_per_minute.into()),
+            ("limits.login_per_ip_per_minute", limits.login_per_ip_per_minute.into()),
+            ("limits.order_per_user_per_minute", limits.order_per_user_per_minute.into()),
+            ("limits.phone_per_user_per_minute", limits.phone_per_user_per_minute.into()),
+            ("limits.staff_sign_in_per_ip_per_minute", limits.staff_sign_in_per_ip_per_minute.into()),
+            ("database.connections_max", database.connections_max.into()),
+            ("database.acquire_timeout_ms", database.acquire_timeout_ms),
+            ("database.lock_wait_seconds", database.lock_wait_seconds.into()),
+            ("cache.timeout_ms", cache.timeout_ms),
+            ("auth.access_minutes", auth.access_minutes),
+            ("auth.staff_minutes", auth.staff_minutes),
+            ("auth.refresh_days", auth.refresh_days),
+            ("order.unpaid_minutes", order.unpaid_minutes),
+            ("order.lines_max", wide(order.lines_max)),
+            ("order.quantity_max", order.quantity_max.try_into().unwrap_or(0)),
+            ("jobs.poll_ms", jobs.poll_ms),
+            ("jobs.lease_seconds", jobs.lease_seconds),
+            ("wechat.timeout_ms", wechat.timeout_ms),
+            ("pay.timeout_ms", pay.timeout_ms),
+        ];
+        for (key, number) in positive {
+            self.demand(number > 0, key, "more than 0 is expected");
+        }
+        self.demand(order.freight_fen >= 0, "order.freight_fen", "0 or more is expected");
+        self.demand(order.free_freight_from_fen >= 0, "order.free_freight_from_fen", "0 or more is expected");
+        let ends = server.drain_ms < server.shutdown_timeout_ms;
+        self.demand(ends, "server.shutdown_timeout_ms", "more than server.drain_ms is expected");
+    }
+
+    fn addresses(&mut self, config: &Config) {
+        let filter = tracing_subscriber::EnvFilter::try_new(&config.log.filter);
+        self.demand(filter.is_ok(), "log.filter", "directives as in \"info,weizhan=debug\" are expected");
+        let url = config.database.url.expose();
+        let known = url.is_empty() || ["mysql://", "sqlite:"].iter().any(|scheme| url.starts_with(scheme));
+        self.demand(known, "database.url", "mysql://… or sqlite:… is expected");
+        let url = config.cache.redis_url.expose();
+        let known = url.is_empty() || ["redis://", "rediss://"].iter().any(|scheme| url.starts_with(scheme));
+        self.demand(known, "cache.redis_url", "redis://… or rediss://… is expected");
+        self.demand(!config.storage.directory.as_os_str().is_empty(), "storage.directory", "a folder is expected");
+        for (key, url) in [
+            ("wechat.base_url", &config.wechat.base_url),
+            ("pay.base_url", &config.pay.base_url),
+            ("pay.notify_base_url", &config.pay.notify_base_url),
+        ] {
+            let plain = url.query().is_none() && url.fragment().is_none() && matches!(url.scheme(), "http" | "https");
+            self.demand(plain, key, "an http(s) address without ? and # is expected");
+        }
+    }
+
+    fn keys(&mut self, config: &Config) {
+        let Config { database, cache, auth, privacy, .. } = config;
+        self.demand(!database.url.is_empty(), "database.url", "is not set (nor database.url_file)");
+        for (key, url) in [("database.url", &database.url), ("cache.redis_url", &cache.redis_url)] {
+            // Not `is_sample`: a host or a database may well be called "example".
+            let sample = SAMPLES.contains(url.expose()) || url.expose().contains("change-me");
+            self.demand(!sample, key, "is the sample; put in the real password");
+        }
+        self.strong("auth.token_key", &auth.token_key);
+        self.strong("privacy.data_key", &privacy.data_key);
+        let apart = auth.token_key.is_empty() || auth.token_key != privacy.data_key;
+        self.demand(apart, "privacy.data_key", "differs from auth.token_key, so that losing one does not lose both");
+        if !auth.previous_token_key.is_empty() {
+            self.strong("auth.previous_token_key", &auth.previous_token_key);
+        }
+    }
+
+    fn apps(&mut self, apps: &[App]) {
+        self.demand(!apps.is_empty(), "wechat.apps", "at least one mini-program is expected");
+        let mut seen = BTreeSet::new();
+        for (position, app) in apps.iter().enumerate() {
+            let key = format!("wechat.apps.{position}.appid");
+            let form = app.appid.len() == 18 && app.appid.starts_with("wx");
+            let form = form && app.appid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            self.demand(form, &key, "wx and 16 letters and digits are expected");
+            self.demand(seen.insert(&app.appid), &key, "is listed twice");
+            self.strong(&format!("wechat.apps.{position}.secret"), &app.secret);
+        }
+    }
+
+    fn merchant(&mut self, pay: &Pay) {
+        let digits = !pay.mchid.is_empty() && pay.mchid.bytes().all(|byte| byte.is_ascii_digit());
+        self.demand(digits, "pay.mchid", "the digits of the merchant number are expected");
+        self.demand(!SAMPLES.contains(&pay.mchid), "pay.mchid", "is the sample");
+        let hex = !pay.merchant_serial.is_empty() && pay.merchant_serial.bytes().all(|byte| byte.is_ascii_hexdigit());
+        self.demand(hex, "pay.merchant_serial", "the hexadecimal serial number of the certificate is expected");
+        self.pem("pay.merchant_key", &pay.merchant_key, "PRIVATE KEY");
+        for (key, secret) in
+            [("pay.api_v3_key", &pay.api_v3_key), ("pay.previous_api_v3_key", &pay.previous_api_v3_key)]
+        {
+            if key == "pay.api_v3_key" || !secret.is_empty() {
+                let exact = secret.expose().len() == 32 && secret.expose().is_ascii();
+                self.demand(secret.is_empty() || exact, key, "exactly 32 ASCII characters are expected");
+                self.strong(key, secret);
+            }
+        }
+        let (id, public) = (&pay.public_key_id, &pay.public_key);
+        if id.is_empty() && public.is_empty() {
+            let message =
+                "is not set and pay.platform_certificates is false; WeChat Pay's answers could not be verified";
+            self.demand(pay.platform_certificates, "pay.public_key", message);
+        } else {
+            let form = id.starts_with("PUB_KEY_ID_") && !is_sample(id);
+            self.demand(form, "pay.public_key_id", "PUB_KEY_ID_… of pay.public_key is expected");
+            self.pem("pay.public_key", public, "PUBLIC KEY");
+        }
+        self.https("pay.notify_base_url", &pay.notify_base_url);
+        self.demand(!is_sample(pay.notify_base_url.as_str()), "pay.notify_base_url", "is the sample");
+    }
+
+    /// A secret that was made by a machine and is published nowhere.
+    fn strong(&mut self, key: &str, secret: &Secret) {
+        let text = secret.expose();
+        let kinds = text.bytes().collect::<BTreeSet<_>>().len();
+        let message = match text {
+            "" => format!("is not set (nor {key}_file)"),
+            _ if is_sample(text) => "is a sample; make one of your own".to_owned(),
+            _ if text.len() < 32 => "32 bytes or more are expected".to_owned(),
+            _ if kinds < 8 => "is not random".to_owned(),
+            _ => return,
+        };
+        self.faults.add("", key, message);
+    }
+
+    /// The label alone; whether the key inside is good, the code that uses it says at start.
+    fn pem(&mut self, key: &str, secret: &Secret, label: &str) {
+        let text = secret.expose().trim();
+        let framed = text.starts_with(&format!("-----BEGIN {label}-----"));
+        let framed = framed && text.ends_with(&format!("-----END {label}-----"));
+        let message = if text.is_empty() { format!("is not set (nor {key}_file)") } else { String::new() };
+        self.demand(message.is_empty(), key, message);
+        self.demand(text.is_empty() || framed, key, format!("PEM with the label {label} is expected"));
+    }
+
+    fn https(&mut self, key: &str, url: &Url) {
+        let loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        self.demand(loopback || url.scheme() == "https", key, "https is expected");
+    }
+}

@@ -1,0 +1,79 @@
+//! The settings that name a mini-program and a merchant to WeChat.
+
+use super::{Secret, settings::path_or_empty};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use url::Url;
+
+/// The mini-program platform.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wechat {
+    /// Where it is; the simulator in development.
+    pub base_url: Url,
+    /// How long a call may take.
+    pub timeout_ms: u64,
+    /// The mini-programs that are served.
+    pub apps: Vec<App>,
+}
+
+/// One mini-program.
+///
+/// The two optional keys default here and not in `default.toml`: an entry of a list has no place there.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// `wx` and 16 more characters.
+    pub appid: String,
+    /// The `AppSecret` of the mini-program.
+    #[serde(default)]
+    pub secret: Secret,
+    /// File that holds `secret`.
+    #[serde(default, deserialize_with = "path_or_empty")]
+    pub secret_file: Option<PathBuf>,
+}
+
+impl App {
+    /// The keys of an entry, for whoever must know them without one.
+    pub(super) const KEYS: [&str; 3] = ["appid", "secret", "secret_file"];
+}
+
+/// WeChat Pay API v3 of a direct merchant.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pay {
+    /// Where it is; the simulator in development.
+    pub base_url: Url,
+    /// How long a call may take.
+    pub timeout_ms: u64,
+    /// Base of the callback addresses, as WeChat reaches this shop: `https://shop.example`.
+    pub notify_base_url: Url,
+    /// Merchant number.
+    pub mchid: String,
+    /// Serial number of the merchant's API certificate.
+    pub merchant_serial: String,
+    /// PKCS#8 PEM of the merchant (`apiclient_key.pem`).
+    pub merchant_key: Secret,
+    /// File that holds `merchant_key`.
+    #[serde(deserialize_with = "path_or_empty")]
+    pub merchant_key_file: Option<PathBuf>,
+    /// 32 ASCII characters.
+    pub api_v3_key: Secret,
+    /// File that holds `api_v3_key`.
+    #[serde(deserialize_with = "path_or_empty")]
+    pub api_v3_key_file: Option<PathBuf>,
+    /// The key before the last change, or empty.
+    pub previous_api_v3_key: Secret,
+    /// File that holds `previous_api_v3_key`.
+    #[serde(deserialize_with = "path_or_empty")]
+    pub previous_api_v3_key_file: Option<PathBuf>,
+    /// `PUB_KEY_ID_…`; empty in platform-certificate mode.
+    pub public_key_id: String,
+    /// PEM of the WeChat Pay public key (`pub_key.pem`); empty in platform-certificate mode.
+    pub public_key: Secret,
+    /// File that holds `public_key`.
+    #[serde(deserialize_with = "path_or_empty")]
+    pub public_key_file: Option<PathBuf>,
+    /// Whether platform certificates are fetched from WeChat; with both, notices of either kind are accepted.
+    pub platform_certificates: bool,
+}
