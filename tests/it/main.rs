@@ -1,0 +1,5 @@
+//! The integration tests: the real application on real back ends, one file a noun.
+
+#![expect(unreachable_pub, reason = "nothing outside can reach a test; `pub` marks what one file offers the others")]
+
+mod support;

@@ -1,0 +1,31 @@
+//! What tests stand on: back ends, private servers, the application under test.
+
+pub mod servers;
+
+/// What the suite runs on. The same tests run on each; `tests/run` chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// A SQLite file and memory: nothing to install.
+    Sqlite,
+    /// MariaDB and Redis, started by [`servers`].
+    Mariadb,
+}
+
+/// The back end of this run: `WEIZHAN_TEST_BACKEND`, `sqlite` (the default) or `mariadb`.
+pub fn backend() -> Backend {
+    match variable("WEIZHAN_TEST_BACKEND").as_deref() {
+        None | Some("sqlite") => Backend::Sqlite,
+        Some("mariadb") => Backend::Mariadb,
+        Some(other) => panic!("WEIZHAN_TEST_BACKEND is sqlite or mariadb, not {other}"),
+    }
+}
+
+/// Whether long runs use their full figures: `WEIZHAN_TEST_FULL=1`.
+pub fn full() -> bool {
+    variable("WEIZHAN_TEST_FULL").as_deref() == Some("1")
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests have no command line of their own: tests/run speaks to them so")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
