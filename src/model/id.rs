@@ -143,7 +143,7 @@ mod tests {
         }
         assert_eq!(made(ids.next(|id| id)), Timestamp::from_seconds(EPOCH_SECONDS + 9));
         let far =
-            IdSource::new(Arc::new(FixedClock::new(Timestamp::from_seconds(EPOCH_SECONDS + u32::MAX as i64))), 31);
+            IdSource::new(Arc::new(FixedClock::new(Timestamp::from_seconds(EPOCH_SECONDS + i64::from(u32::MAX)))), 31);
         assert!(far.next(|id| id) < 1 << 53);
     }
 
