@@ -1,4 +1,5 @@
 //! weizhan (微栈): a self-hosted backend platform for WeChat mini-programs.
 
 pub mod config;
+pub mod data;
 pub mod model;
