@@ -32,8 +32,45 @@ mod open;
 mod session;
 mod writer;
 
+pub mod address;
+pub mod audit;
+pub mod cart;
+pub mod idempotency;
+pub mod job;
+pub mod lease;
+pub mod order;
+pub mod payment;
+pub mod product;
+pub mod refund;
+pub mod shipment;
+pub mod staff;
+pub mod stock;
+pub mod token;
+pub mod user;
+pub mod verify;
+
 pub use doctor::Symptom;
 pub use error::Error;
 pub use open::Guards;
 pub use session::{Database, Session};
 pub use statement::{Args, Each, Row, Sql, Then};
+
+/// Every statement of every noun, for the test that prepares them all.
+pub const STATEMENTS: &[&[Sql]] = &[
+    address::STATEMENTS,
+    audit::STATEMENTS,
+    cart::STATEMENTS,
+    idempotency::STATEMENTS,
+    job::STATEMENTS,
+    lease::STATEMENTS,
+    order::STATEMENTS,
+    payment::STATEMENTS,
+    product::STATEMENTS,
+    refund::STATEMENTS,
+    shipment::STATEMENTS,
+    staff::STATEMENTS,
+    stock::STATEMENTS,
+    token::STATEMENTS,
+    user::STATEMENTS,
+    verify::STATEMENTS,
+];
