@@ -1,0 +1,3 @@
+//! The WeChat client.
+
+pub mod pay;

@@ -1,0 +1,3 @@
+//! WeChat Pay API v3 of a direct merchant.
+
+pub mod sign;
