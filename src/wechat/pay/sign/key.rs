@@ -144,8 +144,7 @@ fn pem(label: &str, der: &[u8]) -> String {
         }
         text.push(symbol);
     }
-    text.push_str(&format!("\n-----END {label}-----\n"));
-    text
+    text + "\n-----END " + label + "-----\n"
 }
 
 #[cfg(test)]
