@@ -138,6 +138,11 @@ impl Desk {
     }
 }
 
+/// Whether the merchant made that signature.
+pub(super) fn merchant_signed(message: &[u8], signature: &str) -> bool {
+    PublicKey::from_pem(&MERCHANT.0.public_key_pem()).expect("key").verify(message, signature)
+}
+
 impl Asked {
     /// Whether the merchant signed this request as it arrived.
     pub(super) fn is_signed(&self) -> bool {
@@ -145,8 +150,7 @@ impl Asked {
         let Ok(said) = text.parse::<Authorization>() else { return false };
         let (method, path) = self.line.split_once(' ').expect("line");
         let message = request_message(method, path, said.timestamp, &said.nonce, self.body.as_bytes());
-        let key = PublicKey::from_pem(&MERCHANT.0.public_key_pem()).expect("key");
-        said.mchid == MCHID && said.serial == "5EA1" && key.verify(&message, &said.signature)
+        said.mchid == MCHID && said.serial == "5EA1" && merchant_signed(&message, &said.signature)
     }
 }
 

@@ -135,3 +135,130 @@ fn is_for(content: &NoticeContent, mchid: &str) -> bool {
         NoticeContent::Other(value) => value.get("mchid").is_none_or(|named| named == mchid),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wechat::desk::{Desk, MCHID, Signer, headers};
+    use axum::http::HeaderValue;
+    use serde_json::{Value, json};
+
+    fn paid() -> Value {
+        json!({"mchid": MCHID, "appid": "wx0000000000000001", "out_trade_no": "N-1", "transaction_id": "42",
+            "trade_state": "SUCCESS", "success_time": "2026-11-22T10:00:00+08:00",
+            "amount": {"total": 9, "payer_total": 8, "currency": "CNY"}, "payer": {"openid": "o"}})
+    }
+
+    fn refunded(status: &str) -> Value {
+        json!({"mchid": MCHID, "out_trade_no": "N-1", "transaction_id": "42", "out_refund_no": "R-1",
+            "refund_id": "5", "refund_status": status, "amount": {"total": 9, "refund": 3}})
+    }
+
+    fn envelope(desk: &Desk, event: &str, original: &str, content: &Value) -> Value {
+        let ciphertext = desk.api_v3_key.seal("0123456789ab", original, content.to_string().as_bytes());
+        json!({"id": "e-1", "event_type": event, "resource_type": "encrypt-resource", "resource": {
+            "original_type": original, "algorithm": "AEAD_AES_256_GCM", "ciphertext": ciphertext,
+            "associated_data": original, "nonce": "0123456789ab"}})
+    }
+
+    async fn open(desk: &Desk, body: &str) -> Result<Notice, (u16, NoticeReason)> {
+        let headers = headers(Signer::PublicKey, crate::model::time::Clock::now(&*desk.clock), body);
+        desk.wechat.open_notice(&headers, body.as_bytes()).await.map_err(|refusal| (refusal.status, refusal.reason))
+    }
+
+    #[tokio::test]
+    async fn a_genuine_notice_opens_with_the_key_before_the_last_change() {
+        let desk = Desk::open(false).await;
+        let notice = open(&desk, &envelope(&desk, "TRANSACTION.SUCCESS", "transaction", &paid()).to_string())
+            .await
+            .expect("paid");
+        assert_eq!((notice.id.as_str(), notice.body_sha256.len()), ("e-1", 64));
+        let NoticeContent::Payment(transaction) = notice.content else { panic!("a payment") };
+        assert!(transaction.is_paid() && transaction.total.0 == 9 && transaction.openid.as_deref() == Some("o"));
+        for status in ["SUCCESS", "ABNORMAL", "CLOSED"] {
+            let body = envelope(&desk, &format!("REFUND.{status}"), "refund", &refunded(status));
+            let content = open(&desk, &body.to_string()).await.expect("refund").content;
+            assert!(matches!(content, NoticeContent::Refund(state) if state.status.to_string() == status));
+        }
+        let other = envelope(&desk, "PAYSCORE.USER_PAID", "payscore", &json!({"mchid": MCHID}));
+        assert!(matches!(open(&desk, &other.to_string()).await.expect("other").content, NoticeContent::Other(_)));
+    }
+
+    #[tokio::test]
+    async fn a_notice_is_refused_for_the_first_thing_that_is_wrong() {
+        let desk = Desk::open(false).await;
+        let good = envelope(&desk, "TRANSACTION.SUCCESS", "transaction", &paid());
+        let change = |pointer: &str, value: Value| {
+            let mut body = good.clone();
+            *body.pointer_mut(pointer).expect("pointer") = value;
+            body.to_string()
+        };
+        let mut foreign = paid();
+        foreign["mchid"] = json!("1900000002");
+        for (body, refusal) in [
+            (String::new(), (500, NoticeReason::Body)),
+            ("[]".to_owned(), (500, NoticeReason::Body)),
+            (change("/id", json!("")), (500, NoticeReason::Body)),
+            (change("/resource/algorithm", json!("none")), (500, NoticeReason::Algorithm)),
+            (change("/resource/nonce", json!("short")), (500, NoticeReason::Decryption)),
+            (change("/resource/ciphertext", json!("!")), (500, NoticeReason::Decryption)),
+            (change("/resource/associated_data", Value::Null), (500, NoticeReason::Decryption)),
+            (change("/resource_type", json!("plain")), (500, NoticeReason::EventType)),
+            (change("/resource/original_type", json!("refund")), (500, NoticeReason::EventType)),
+            (change("/event_type", json!("REFUND.SUCCESS")), (500, NoticeReason::EventType)),
+            (
+                envelope(&desk, "REFUND.SUCCESS", "refund", &refunded("CLOSED")).to_string(),
+                (500, NoticeReason::EventType),
+            ),
+            (envelope(&desk, "REFUND.SUCCESS", "refund", &paid()).to_string(), (500, NoticeReason::Body)),
+            (
+                envelope(&desk, "TRANSACTION.SUCCESS", "transaction", &foreign).to_string(),
+                (401, NoticeReason::ForeignMerchant),
+            ),
+        ] {
+            assert_eq!(open(&desk, &body).await.expect_err("refused"), refusal, "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn headers_are_judged_before_the_body() {
+        let desk = Desk::open(false).await;
+        let body = envelope(&desk, "TRANSACTION.SUCCESS", "transaction", &paid()).to_string();
+        let now = crate::model::time::Clock::now(&*desk.clock);
+        let signed = |change: &dyn Fn(&mut HeaderMap)| {
+            let mut headers = headers(Signer::PublicKey, now, &body);
+            change(&mut headers);
+            headers
+        };
+        let value = HeaderValue::from_static;
+        let set = |name: &'static str, text: &'static str| {
+            signed(&|headers| {
+                headers.insert(name, value(text));
+            })
+        };
+        let late = crate::model::time::Timestamp(now.0 - 300_000);
+        let twice = signed(&|headers| {
+            headers.append("wechatpay-nonce", value("other"));
+        });
+        let without = signed(&|headers| {
+            headers.remove("wechatpay-timestamp");
+        });
+        for (headers, reason) in [
+            (HeaderMap::new(), NoticeReason::HeaderMissing),
+            (without, NoticeReason::HeaderMissing),
+            (twice, NoticeReason::HeaderRepeated),
+            (set("wechatpay-signature-type", "WECHATPAY2-SM2-WITH-SM3"), NoticeReason::SignatureType),
+            (set("wechatpay-timestamp", "+1795000000"), NoticeReason::Timestamp),
+            (headers(Signer::PublicKey, late, &body), NoticeReason::Timestamp),
+            (set("wechatpay-serial", "pub_key_id_01"), NoticeReason::SerialUnknown),
+            (headers(Signer::Certificate, now, &body), NoticeReason::SerialUnknown),
+            (headers(Signer::Probe, now, &body), NoticeReason::Probe),
+            (headers(Signer::Stranger, now, &body), NoticeReason::Signature),
+            (set("wechatpay-nonce", "other"), NoticeReason::Signature),
+        ] {
+            let refusal = desk.wechat.open_notice(&headers, body.as_bytes()).await.expect_err("refused");
+            assert_eq!((refusal.status, refusal.reason), (401, reason));
+        }
+        assert_eq!(desk.lines().len(), 0);
+    }
+}

@@ -190,3 +190,56 @@ impl Wechat {
         Ok((key, particulars.not_after))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wechat::desk::{Desk, Signer};
+
+    const UNKNOWN: &str = r#"{"code":"RESOURCE_NOT_EXISTS","message":"none"}"#;
+
+    async fn serial_is_known(desk: &Desk, serial: &str) -> Result<bool, ErrorKind> {
+        desk.wechat.pay_key(serial).await.map(|key| key.is_some()).map_err(|error| error.kind())
+    }
+
+    #[tokio::test]
+    async fn the_list_is_downloaded_when_needed_and_once_a_minute_at_most() {
+        let desk = Desk::open(true).await;
+        desk.say_certificates(Signer::Certificate);
+        let crowd = (0..10).map(|_| serial_is_known(&desk, "7A01"));
+        let all = futures_util::future::join_all(crowd).await;
+        assert!(all.into_iter().all(|known| known == Ok(true)));
+        for _ in 0..5 {
+            assert_eq!(serial_is_known(&desk, "FFFF").await, Ok(false));
+        }
+        assert_eq!(desk.lines(), ["GET /v3/certificates"]);
+        desk.clock.advance(ATTEMPT_INTERVAL);
+        desk.say_certificates(Signer::Certificate);
+        assert_eq!(serial_is_known(&desk, "FFFF").await, Ok(false));
+        assert_eq!(desk.lines().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_list_that_is_not_signed_from_within_is_refused() {
+        for (signer, kind) in [(Signer::Nobody, ErrorKind::Forged), (Signer::Stranger, ErrorKind::Forged)] {
+            let desk = Desk::open(true).await;
+            desk.say_certificates(signer);
+            assert_eq!(serial_is_known(&desk, "7A01").await, Err(kind), "{signer:?}");
+        }
+        let desk = Desk::open(true).await;
+        desk.say(404, UNKNOWN, Signer::Nobody);
+        assert_eq!(serial_is_known(&desk, "7A01").await, Err(ErrorKind::Missing));
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_hangs_up_does_not_stop_the_download() {
+        let desk = Desk::open(true).await;
+        desk.say_certificates(Signer::Certificate);
+        {
+            let mut asking = std::pin::pin!(desk.wechat.pay_key("7A01"));
+            assert!(futures_util::poll!(asking.as_mut()).is_pending());
+        }
+        assert_eq!(serial_is_known(&desk, "7A01").await, Ok(true));
+        assert_eq!(desk.lines().len(), 1);
+    }
+}

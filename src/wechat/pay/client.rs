@@ -139,6 +139,62 @@ fn kind_of(status: StatusCode, code: &str, inner: &str) -> ErrorKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wechat::desk::{Desk, Signer};
+    use std::time::Duration;
+
+    const ORDER: &str = r#"{"mchid":"1900000001","appid":"wx0000000000000001","out_trade_no":"N-1",
+        "transaction_id":"42","trade_state":"SUCCESS","amount":{"total":9,"currency":"CNY"},"payer":{"openid":"o"}}"#;
+
+    async fn ask(desk: &Desk) -> Result<bool, (ErrorKind, String)> {
+        let found = desk.wechat.find_transaction("N-1").await;
+        found.map(|order| order.is_some()).map_err(|error| (error.kind(), error.code().to_owned()))
+    }
+
+    #[tokio::test]
+    async fn a_request_is_signed_as_it_goes_on_the_wire() {
+        let desk = Desk::open(false).await;
+        desk.say(200, ORDER, Signer::PublicKey);
+        assert_eq!(ask(&desk).await, Ok(true));
+        let asked = desk.asked();
+        assert_eq!(asked[0].line, "GET /v3/pay/transactions/out-trade-no/N-1?mchid=1900000001");
+        assert!(asked[0].is_signed());
+        let header = |name: &str| asked[0].headers[name].to_str().expect("text").to_owned();
+        assert_eq!(header("wechatpay-serial"), crate::wechat::desk::PUBLIC_KEY_ID);
+        assert_eq!(header("accept"), "application/json");
+        assert!(header("user-agent").starts_with("weizhan/"));
+    }
+
+    #[tokio::test]
+    async fn only_a_reply_that_wechat_pay_signed_is_believed() {
+        let desk = Desk::open(false).await;
+        let forged = |code: &str| Err((ErrorKind::Forged, code.to_owned()));
+        for (signer, code) in [
+            (Signer::Nobody, "header_missing"),
+            (Signer::Stranger, "signature"),
+            (Signer::Certificate, "serial_unknown"),
+        ] {
+            desk.say(200, ORDER, signer);
+            assert_eq!(ask(&desk).await, forged(code));
+        }
+        desk.say(200, &ORDER.replace("N-1", "N-2"), Signer::PublicKey);
+        assert_eq!(ask(&desk).await, forged("other_order"));
+        desk.say(200, ORDER, Signer::PublicKey);
+        desk.clock.advance(Duration::from_mins(5));
+        assert_eq!(ask(&desk).await, forged("timestamp"));
+        assert_eq!(desk.lines().len(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_probe_is_asked_again_once() {
+        let desk = Desk::open(false).await;
+        desk.say(200, ORDER, Signer::Probe);
+        desk.say(200, ORDER, Signer::PublicKey);
+        assert_eq!(ask(&desk).await, Ok(true));
+        desk.say(200, ORDER, Signer::Probe);
+        desk.say(200, ORDER, Signer::Probe);
+        assert_eq!(ask(&desk).await, Err((ErrorKind::Forged, "probe".to_owned())));
+        assert_eq!(desk.lines().len(), 4);
+    }
 
     #[test]
     fn refusals_become_what_to_do() {

@@ -172,3 +172,73 @@ impl Wechat {
 fn json(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("a struct of texts and numbers can be written as JSON")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wechat::desk::{APPID, Desk, MCHID, Signer};
+
+    #[tokio::test]
+    async fn a_prepay_sends_these_fields_and_no_others() {
+        let desk = Desk::open(false).await;
+        desk.say(200, r#"{"prepay_id":"wx20"}"#, Signer::PublicKey);
+        let expires = Timestamp::parse_rfc3339("2026-11-22T10:00:00Z").expect("time");
+        let prepay =
+            Prepay { appid: APPID, openid: "o", out_trade_no: "N-1", description: "茶", total: Fen(9), expires };
+        assert_eq!(desk.wechat.prepay(&prepay).await.expect("prepay"), "wx20");
+        let asked = desk.asked();
+        assert!(asked[0].is_signed());
+        assert_eq!(asked[0].line, "POST /v3/pay/transactions/jsapi");
+        let sent: serde_json::Value = serde_json::from_str(&asked[0].body).expect("json");
+        let expected = serde_json::json!({
+            "appid": APPID, "mchid": MCHID, "description": "茶", "out_trade_no": "N-1",
+            "time_expire": "2026-11-22T18:00:00+08:00",
+            "notify_url": "https://shop.example/callback/wechat/pay",
+            "amount": {"total": 9, "currency": "CNY"}, "payer": {"openid": "o"},
+        });
+        assert_eq!(sent, expected);
+    }
+
+    #[tokio::test]
+    async fn the_client_gets_what_it_hands_to_request_payment() {
+        let desk = Desk::open(false).await;
+        let payment = desk.wechat.request_payment(APPID, "wx20").expect("payment");
+        let value = serde_json::to_value(&payment).expect("json");
+        let mut names: Vec<_> = value.as_object().expect("object").keys().cloned().collect();
+        names.sort();
+        assert_eq!(names, ["nonceStr", "package", "paySign", "signType", "timeStamp"]);
+        assert_eq!((payment.package.as_str(), payment.sign_type.as_str()), ("prepay_id=wx20", "RSA"));
+        assert!(crate::wechat::desk::merchant_signed(
+            &payment_message(APPID, &payment.time_stamp, &payment.nonce_str, &payment.package),
+            &payment.pay_sign
+        ));
+        assert_eq!(desk.wechat.request_payment("wx9", "wx20").expect_err("foreign").kind(), ErrorKind::Config);
+    }
+
+    #[tokio::test]
+    async fn closing_tells_closed_from_paid_and_from_unknown() {
+        let desk = Desk::open(false).await;
+        desk.say(204, "", Signer::PublicKey);
+        desk.say(400, r#"{"code":"ORDER_PAID","message":"paid"}"#, Signer::Nobody);
+        desk.say(404, r#"{"code":"ORDER_NOT_EXIST","message":"?"}"#, Signer::Nobody);
+        desk.say(204, "", Signer::Nobody);
+        let mut results = Vec::new();
+        for _ in 0..4 {
+            results.push(desk.wechat.close("N-1").await.map_err(|error| error.kind()));
+        }
+        let expected = [Ok(Closing::Closed), Ok(Closing::AlreadyPaid), Err(ErrorKind::Missing), Err(ErrorKind::Forged)];
+        assert_eq!(results, expected);
+        let asked = desk.asked();
+        assert_eq!(asked[0].line, "POST /v3/pay/transactions/out-trade-no/N-1/close");
+        assert_eq!(asked[0].body, r#"{"mchid":"1900000001"}"#);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_order_is_none() {
+        let desk = Desk::open(false).await;
+        desk.say(404, r#"{"code":"ORDER_NOT_EXIST","message":"?"}"#, Signer::Nobody);
+        desk.say(404, "", Signer::Nobody);
+        assert_eq!(desk.wechat.find_transaction("N-1").await.expect("none"), None);
+        assert_eq!(desk.wechat.find_transaction("N-1").await.expect_err("no such path").kind(), ErrorKind::Refused);
+    }
+}

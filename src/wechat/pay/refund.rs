@@ -80,3 +80,48 @@ fn same_refund(operation: &'static str, state: RefundState, out_refund_no: &str)
     }
     Err(Error::new(operation, ErrorKind::Forged, "other_refund"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wechat::{
+        desk::{Desk, Signer},
+        pay::RefundStatus,
+    };
+
+    const STATE: &str = r#"{"refund_id":"5","out_refund_no":"R-1","transaction_id":"42","out_trade_no":"N-1",
+        "status":"PROCESSING","create_time":"2026-11-22T10:00:00+08:00","amount":{"refund":3,"total":9}}"#;
+    const REFUND: RefundOrder<'static> =
+        RefundOrder { transaction_id: "42", out_refund_no: "R-1", reason: "", refund: Fen(3), total: Fen(9) };
+
+    #[tokio::test]
+    async fn a_refund_always_names_its_notice_address() {
+        let desk = Desk::open(false).await;
+        desk.say(200, STATE, Signer::PublicKey);
+        let state = desk.wechat.refund(&REFUND).await.expect("refund");
+        assert_eq!((state.status, state.refund, state.mchid), (RefundStatus::Processing, Fen(3), None));
+        let asked = desk.asked();
+        assert!(asked[0].is_signed());
+        let sent: serde_json::Value = serde_json::from_str(&asked[0].body).expect("json");
+        let expected = serde_json::json!({
+            "transaction_id": "42", "out_refund_no": "R-1",
+            "notify_url": "https://shop.example/callback/wechat/refund",
+            "amount": {"refund": 3, "total": 9, "currency": "CNY"},
+        });
+        assert_eq!(sent, expected);
+    }
+
+    #[tokio::test]
+    async fn refusals_and_replies_to_another_question_are_told_apart() {
+        let desk = Desk::open(false).await;
+        desk.say(403, r#"{"code":"NOT_ENOUGH","message":"?"}"#, Signer::Nobody);
+        assert_eq!(desk.wechat.refund(&REFUND).await.expect_err("poor").kind(), ErrorKind::NotEnough);
+        desk.say(200, &STATE.replace("R-1", "R-2"), Signer::PublicKey);
+        assert_eq!(desk.wechat.refund(&REFUND).await.expect_err("other").kind(), ErrorKind::Forged);
+        desk.say(404, r#"{"code":"RESOURCE_NOT_EXISTS","message":"?"}"#, Signer::Nobody);
+        assert_eq!(desk.wechat.find_refund("R-1").await.expect("none"), None);
+        desk.say(200, STATE, Signer::PublicKey);
+        let found = desk.wechat.find_refund("R-1").await.expect("found").expect("some");
+        assert_eq!((found.refund_id.as_str(), found.total), ("5", Fen(9)));
+    }
+}
