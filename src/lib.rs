@@ -1,5 +1,7 @@
 //! weizhan (微栈): a self-hosted backend platform for WeChat mini-programs.
 
 pub mod config;
+pub mod data;
 pub mod model;
 pub mod telemetry;
+pub mod wechat;

@@ -9,7 +9,22 @@
 
 #[macro_use]
 mod word;
-pub mod id;
-pub mod money;
+#[macro_use]
 pub mod refusal;
+pub mod address;
+pub mod cart;
+pub mod id;
+pub mod idempotency;
+pub mod job;
+pub mod money;
+pub mod order;
+pub mod page;
+pub mod payment;
+pub mod product;
+pub mod refund;
+pub mod shipment;
+pub mod staff;
+pub mod stock;
 pub mod time;
+pub mod token;
+pub mod user;

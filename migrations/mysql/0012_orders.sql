@@ -1,0 +1,25 @@
+-- Orders. refund_held_fen is set aside by a conditional UPDATE, so that refunds never exceed what was paid.
+CREATE TABLE orders (
+    id              BIGINT NOT NULL,
+    number          VARCHAR(32) NOT NULL,
+    user_id         BIGINT NOT NULL,
+    appid           VARCHAR(32) NOT NULL,
+    openid          VARCHAR(64) NOT NULL,
+    state           VARCHAR(16) NOT NULL,
+    version         BIGINT NOT NULL,
+    goods_fen       BIGINT NOT NULL,
+    freight_fen     BIGINT NOT NULL,
+    total_fen       BIGINT NOT NULL,
+    refund_held_fen BIGINT NOT NULL,
+    refunded_fen    BIGINT NOT NULL,
+    address_sealed  BLOB NOT NULL,
+    remark          VARCHAR(255) NOT NULL,
+    expires_ms      BIGINT NOT NULL,
+    created_ms      BIGINT NOT NULL,
+    paid_ms         BIGINT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY orders_number (number),
+    KEY orders_user_id_id (user_id, id),
+    KEY orders_user_id_state_id (user_id, state, id),
+    KEY orders_state_id (state, id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;

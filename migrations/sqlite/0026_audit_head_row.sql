@@ -1,0 +1,2 @@
+-- The chain starts with sixty-four zeros.
+INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '0000000000000000000000000000000000000000000000000000000000000000');

@@ -1,0 +1,84 @@
+//! Whether the database is set up so that an acknowledged write survives.
+
+use super::{error::Error, session::Database, statement::Sql};
+use std::fmt;
+
+/// A setting that breaks a promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Symptom {
+    /// The setting.
+    pub setting: &'static str,
+    /// What it is.
+    pub found: String,
+    /// What it must be, and why.
+    pub wanted: &'static str,
+}
+
+impl fmt::Display for Symptom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {}; {}", self.setting, self.found, self.wanted)
+    }
+}
+
+const VARIABLES: Sql = Sql {
+    name: "data::doctor::VARIABLES",
+    mysql: "SHOW VARIABLES WHERE Variable_name IN
+            ('innodb_flush_log_at_trx_commit', 'log_bin', 'sync_binlog', 'sql_mode', 'wsrep_on')",
+    sqlite: "SELECT 'journal_mode', journal_mode FROM pragma_journal_mode",
+};
+
+/// Ask the database for its settings and name each that breaks a promise.
+pub(super) async fn examine(database: &Database) -> Result<Vec<Symptom>, Error> {
+    let mut session = database.read().await?;
+    let variables = session.all::<(String, String)>(VARIABLES, ()).await?;
+    Ok(judge(&variables))
+}
+
+/// One entry a setting: its name, whether a value is right, and what it must be.
+type Rule = (&'static str, fn(&str) -> bool, &'static str);
+
+const RULES: [Rule; 5] = [
+    (
+        "innodb_flush_log_at_trx_commit",
+        |value| matches!(value, "1" | "3"),
+        "it must be 1, or a power loss takes acknowledged payments",
+    ),
+    ("sync_binlog", |value| value == "1", "with log_bin on it must be 1, or replicas may lose acknowledged payments"),
+    ("sql_mode", |value| value.contains("STRICT_"), "it must be strict, or values are cut silently"),
+    ("wsrep_on", |value| value.eq_ignore_ascii_case("off"), "Galera may lose committed transactions"),
+    ("journal_mode", |value| value == "wal", "SQLite must run in WAL mode"),
+];
+
+fn judge(variables: &[(String, String)]) -> Vec<Symptom> {
+    let log_bin = variables.iter().any(|(name, value)| name == "log_bin" && value.eq_ignore_ascii_case("on"));
+    variables
+        .iter()
+        .filter_map(|(name, found)| {
+            let (setting, right, wanted) = RULES.iter().find(|(setting, ..)| setting == name)?;
+            let asked = *setting != "sync_binlog" || log_bin;
+            (asked && !right(found)).then(|| Symptom { setting, found: found.clone(), wanted })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsafe_settings_are_named() {
+        let settings = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<_> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            judge(&pairs).iter().map(|symptom| symptom.setting).collect::<Vec<_>>()
+        };
+        let strict = ("sql_mode", "STRICT_TRANS_TABLES");
+        assert!(
+            settings(&[("innodb_flush_log_at_trx_commit", "1"), ("log_bin", "OFF"), ("sync_binlog", "0"), strict])
+                .is_empty()
+        );
+        assert_eq!(settings(&[("innodb_flush_log_at_trx_commit", "2")]), ["innodb_flush_log_at_trx_commit"]);
+        assert_eq!(settings(&[("log_bin", "ON"), ("sync_binlog", "0")]), ["sync_binlog"]);
+        assert_eq!(settings(&[("sql_mode", "ANSI"), ("wsrep_on", "ON")]), ["sql_mode", "wsrep_on"]);
+        assert_eq!(settings(&[("journal_mode", "delete")]), ["journal_mode"]);
+    }
+}

@@ -1,0 +1,30 @@
+//! Rows of `idempotency_keys`.
+
+use super::{Error, Session};
+use crate::model::{idempotency::StoredReply, time::Timestamp};
+
+statements! {
+    FIND = "SELECT request_hash, reply FROM idempotency_keys WHERE scope = ? AND key_hash = ?";
+    INSERT = "INSERT INTO idempotency_keys (scope, key_hash, request_hash, reply, created_ms) VALUES (?, ?, ?, ?, ?)";
+    PURGE = "DELETE FROM idempotency_keys WHERE created_ms < ?";
+}
+
+/// What was answered to a key before.
+pub async fn find(session: &mut Session, scope: &str, key_hash: &str) -> Result<Option<StoredReply>, Error> {
+    session.optional(FIND, (scope, key_hash)).await
+}
+/// Keep the answer; `false` when the key is taken.
+pub async fn insert(
+    session: &mut Session,
+    scope: &str,
+    key_hash: &str,
+    reply: &StoredReply,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let row = (scope, key_hash, reply.request_hash.as_str(), reply.reply.as_str(), now);
+    session.insert_new(INSERT, row).await
+}
+/// Forget answers older than `before`; how many there were.
+pub async fn purge(session: &mut Session, before: Timestamp) -> Result<u64, Error> {
+    session.execute(PURGE, (before,)).await
+}

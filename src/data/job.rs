@@ -1,0 +1,123 @@
+//! Rows of `jobs`: the queue.
+
+use super::{Each, Error, Session, Then};
+use crate::model::{
+    id::JobId,
+    job::{Claim, Job, JobState, Work},
+    time::Timestamp,
+};
+
+statements! {
+    INSERT = "INSERT INTO jobs (id, kind, payload, state, run_ms, attempt, attempts_max, lease_ms, lease_token, dedupe_key,
+              created_ms) VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, ?, ?)";
+    DUE = {
+        mysql: "SELECT id, payload, attempt, attempts_max, run_ms FROM jobs WHERE state = 'ready' AND run_ms <= ?
+                ORDER BY run_ms, id LIMIT ? FOR UPDATE SKIP LOCKED",
+        sqlite: "SELECT id, payload, attempt, attempts_max, run_ms FROM jobs WHERE state = 'ready' AND run_ms <= ?
+                 ORDER BY run_ms, id LIMIT ?",
+    };
+    CLAIM = "UPDATE jobs SET state = 'running', lease_token = ?, lease_ms = ?, attempt = attempt + 1
+             WHERE state = 'ready' AND id IN ({?})";
+    /// Only the holder of the present lease finishes a job.
+    FINISH = "UPDATE jobs SET state = 'done', ended_ms = ?
+              WHERE id = ? AND state = 'running' AND lease_token = ?";
+    RETRY = "UPDATE jobs SET state = 'ready', run_ms = ?, last_error = ? WHERE id = ? AND state = 'running' AND lease_token = ?";
+    BURY = "UPDATE jobs SET state = 'dead', ended_ms = ?, last_error = ? WHERE id = ? AND state = 'running' AND lease_token = ?";
+    AGAIN = "UPDATE jobs SET state = 'ready', run_ms = ?, payload = ?, attempt = 0
+             WHERE id = ? AND state = 'running' AND lease_token = ?";
+    EXTEND = "UPDATE jobs SET lease_ms = ? WHERE id = ? AND state = 'running' AND lease_token = ?";
+    /// Leases that ended: whoever had them is gone or too slow.
+    SWEEP = "UPDATE jobs SET state = 'ready', run_ms = ? WHERE state = 'running' AND lease_ms < ?";
+    REDRIVE = "UPDATE jobs SET state = 'ready', run_ms = ?, attempt = 0, ended_ms = NULL WHERE id = ? AND state = 'dead'";
+    COUNT = "SELECT COUNT(*) FROM jobs WHERE state = ?";
+    NEXT_DUE = "SELECT MIN(run_ms) FROM jobs WHERE state = 'ready'";
+    PURGE = "DELETE FROM jobs WHERE state = 'done' AND ended_ms < ?";
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: JobId,
+    payload: String,
+    attempt: i64,
+    attempts_max: i64,
+    run_ms: Timestamp,
+}
+
+/// Enqueue in the transaction of the change that needs it. It is `false` when a job of
+/// that `dedupe_key` exists, also one that is done and not yet purged.
+pub async fn enqueue(
+    session: &mut Session,
+    id: JobId,
+    work: &Work,
+    run_ms: Timestamp,
+    dedupe_key: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let payload = serde_json::to_string(work).unwrap_or_default();
+    let row = (id, work.kind(), payload, JobState::Ready, run_ms, work.attempts_max(), dedupe_key, now);
+    session.insert_new(INSERT, row).await
+}
+/// Claim up to `limit` due jobs until `lease_until`, under one token. Commit the session before running them.
+pub async fn claim(
+    session: &mut Session,
+    limit: i64,
+    lease_token: i64,
+    lease_until: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<Job>, Error> {
+    let rows: Vec<Row> = session.all(DUE, (now, limit)).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = rows.iter().map(|row| (row.id,)).collect();
+    session.execute(CLAIM, Then((lease_token, lease_until), Each(ids))).await?;
+    let job = |row: Row| {
+        let corrupt = |_| Error::Corrupt { table: "jobs", column: "payload", row: row.id.to_string() };
+        let claim = Claim { id: row.id, lease_token, attempt: row.attempt + 1 };
+        let work = serde_json::from_str(&row.payload).map_err(corrupt)?;
+        Ok(Job { claim, work, attempts_max: row.attempts_max, run_ms: row.run_ms })
+    };
+    rows.into_iter().map(job).collect()
+}
+/// Done, in the transaction of the effect. `false` when the lease was lost: then the effect must not be committed.
+pub async fn finish(session: &mut Session, claim: &Claim, now: Timestamp) -> Result<bool, Error> {
+    Ok(session.execute(FINISH, (now, claim.id, claim.lease_token)).await? == 1)
+}
+/// Give it back, to be run again at `run_ms`.
+pub async fn retry(session: &mut Session, claim: &Claim, run_ms: Timestamp, error: &str) -> Result<bool, Error> {
+    Ok(session.execute(RETRY, (run_ms, error, claim.id, claim.lease_token)).await? == 1)
+}
+/// It went well and is to be done again at `run_ms`, as `work` says: one row follows a thing to its end.
+pub async fn again(session: &mut Session, claim: &Claim, work: &Work, run_ms: Timestamp) -> Result<bool, Error> {
+    let payload = serde_json::to_string(work).unwrap_or_default();
+    Ok(session.execute(AGAIN, (run_ms, payload, claim.id, claim.lease_token)).await? == 1)
+}
+/// Give up: staff look at it.
+pub async fn bury(session: &mut Session, claim: &Claim, error: &str, now: Timestamp) -> Result<bool, Error> {
+    Ok(session.execute(BURY, (now, error, claim.id, claim.lease_token)).await? == 1)
+}
+/// Hold it longer; `false` when the lease was lost.
+pub async fn extend(session: &mut Session, claim: &Claim, lease_until: Timestamp) -> Result<bool, Error> {
+    Ok(session.execute(EXTEND, (lease_until, claim.id, claim.lease_token)).await? == 1)
+}
+/// Free the jobs of workers that are gone; how many there were.
+pub async fn sweep(session: &mut Session, now: Timestamp) -> Result<u64, Error> {
+    session.execute(SWEEP, (now, now)).await
+}
+/// Try a dead job once more, from the first attempt.
+pub async fn redrive(session: &mut Session, id: JobId, now: Timestamp) -> Result<bool, Error> {
+    Ok(session.execute(REDRIVE, (now, id)).await? == 1)
+}
+/// How many jobs are in a state.
+pub async fn count(session: &mut Session, state: JobState) -> Result<i64, Error> {
+    session.number(COUNT, (state,)).await
+}
+/// When the next job is due; `None` when nothing waits.
+pub async fn next_due(session: &mut Session) -> Result<Option<Timestamp>, Error> {
+    let row = session.optional::<(Option<Timestamp>,)>(NEXT_DUE, ()).await?;
+    Ok(row.and_then(|(due,)| due))
+}
+/// Forget jobs that were done before; how many there were.
+pub async fn purge(session: &mut Session, before: Timestamp) -> Result<u64, Error> {
+    session.execute(PURGE, (before,)).await
+}

@@ -1,0 +1,215 @@
+//! The one file that knows there are two drivers.
+
+use super::{
+    error::Error,
+    statement::{Args, Row, Sql, expand},
+    writer::{Unit, Writer},
+};
+use sqlx::{
+    Executor, FromRow, MySql, MySqlConnection, MySqlPool, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool,
+    Transaction,
+    mysql::{MySqlArguments, MySqlRow},
+    pool::PoolConnection,
+    sqlite::{SqliteArguments, SqliteRow},
+};
+
+/// A database: MySQL or MariaDB with its pool, or SQLite with many readers and one writer.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// MySQL or MariaDB.
+    MySql(MySqlPool),
+    /// SQLite.
+    Sqlite {
+        /// Connections that cannot write.
+        readers: SqlitePool,
+        /// The one that writes.
+        writer: Writer,
+    },
+}
+
+/// A conversation with the database: a connection for reading, or a transaction for writing, which is undone
+/// unless [`Session::commit`] returns `Ok`.
+#[derive(Debug)]
+pub struct Session(Link);
+
+#[derive(Debug)]
+enum Link {
+    MySqlRead(PoolConnection<MySql>),
+    MySqlWrite(Transaction<'static, MySql>),
+    SqliteRead(PoolConnection<Sqlite>),
+    SqliteWrite(Unit),
+}
+
+enum Wire<'a> {
+    MySql(&'a mut MySqlConnection),
+    Sqlite(&'a mut SqliteConnection),
+}
+
+impl Database {
+    /// A connection for reading. What was acknowledged before is seen.
+    pub async fn read(&self) -> Result<Session, Error> {
+        let link = match self {
+            Self::MySql(pool) => pool.acquire().await.map(Link::MySqlRead),
+            Self::Sqlite { readers, .. } => readers.acquire().await.map(Link::SqliteRead),
+        };
+        link.map(Session).map_err(Error::of("data::read"))
+    }
+    /// A transaction for writing.
+    pub async fn write(&self) -> Result<Session, Error> {
+        match self {
+            Self::MySql(pool) => pool.begin().await.map(Link::MySqlWrite).map_err(Error::of("data::write")),
+            Self::Sqlite { writer, .. } => writer.begin().await.map(Link::SqliteWrite),
+        }
+        .map(Session)
+    }
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.read().await?.execute(PING, ()).await.map(drop)
+    }
+    /// `mysql` or `sqlite`.
+    pub const fn dialect(&self) -> &'static str {
+        match self {
+            Self::MySql(_) => "mysql",
+            Self::Sqlite { .. } => "sqlite",
+        }
+    }
+    /// Finish what is under way and let go of all connections.
+    pub async fn close(&self) {
+        match self {
+            Self::MySql(pool) => pool.close().await,
+            Self::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
+
+const PING: Sql = Sql { name: "data::PING", mysql: "SELECT 1", sqlite: "SELECT 1" };
+
+/// One body for both drivers: `$call` with the text, the values and the wire of the driver at hand.
+macro_rules! on_wire {
+    ($session:expr, $sql:expr, $args:expr, |$text:ident, $values:ident, $wire:ident| $call:expr) => {{
+        let (sql, args) = ($sql, $args);
+        let repeats = args.repeats();
+        match $session.wire() {
+            Wire::MySql($wire) => {
+                let mut $values = MySqlArguments::default();
+                let $text = written(sql.mysql, repeats);
+                match args.mysql(&mut $values) {
+                    Ok(()) => $call.map_err(Error::of(sql.name)),
+                    Err(error) => Err(Error::of(sql.name)(sqlx::Error::Encode(error))),
+                }
+            }
+            Wire::Sqlite($wire) => {
+                let mut $values = SqliteArguments::default();
+                let $text = written(sql.sqlite, repeats);
+                match args.sqlite(&mut $values) {
+                    Ok(()) => $call.map_err(Error::of(sql.name)),
+                    Err(error) => Err(Error::of(sql.name)(sqlx::Error::Encode(error))),
+                }
+            }
+        }
+    }};
+}
+
+impl Session {
+    fn wire(&mut self) -> Wire<'_> {
+        match &mut self.0 {
+            Link::MySqlRead(link) => Wire::MySql(link),
+            Link::MySqlWrite(link) => Wire::MySql(link),
+            Link::SqliteRead(link) => Wire::Sqlite(link),
+            Link::SqliteWrite(unit) => Wire::Sqlite(unit.connection()),
+        }
+    }
+    /// At most one row.
+    pub async fn optional<'q, T: Row>(&mut self, sql: Sql, args: impl Args<'q>) -> Result<Option<T>, Error> {
+        enum Found {
+            MySql(Option<MySqlRow>),
+            Sqlite(Option<SqliteRow>),
+        }
+        // The query itself is compiled once for all row types; only `from_row` is not.
+        async fn found<'q>(session: &mut Session, sql: Sql, args: impl Args<'q>) -> Result<Found, Error> {
+            on_wire!(session, sql, args, |text, values, wire| {
+                wire.fetch_optional(sqlx::query_with(text, values)).await.map(Into::into)
+            })
+        }
+        impl From<Option<MySqlRow>> for Found {
+            fn from(row: Option<MySqlRow>) -> Self {
+                Self::MySql(row)
+            }
+        }
+        impl From<Option<SqliteRow>> for Found {
+            fn from(row: Option<SqliteRow>) -> Self {
+                Self::Sqlite(row)
+            }
+        }
+        match found(self, sql, args).await? {
+            Found::MySql(row) => row.as_ref().map(T::from_row).transpose(),
+            Found::Sqlite(row) => row.as_ref().map(T::from_row).transpose(),
+        }
+        .map_err(Error::of(sql.name))
+    }
+    /// The first column of the one row that a count or a sum always gives.
+    pub async fn number<'q>(&mut self, sql: Sql, args: impl Args<'q>) -> Result<i64, Error> {
+        let row = self.optional::<(Option<i64>,)>(sql, args).await?;
+        Ok(row.and_then(|(number,)| number).unwrap_or(0))
+    }
+    /// Every row.
+    pub async fn all<'q, T: Row>(&mut self, sql: Sql, args: impl Args<'q>) -> Result<Vec<T>, Error> {
+        on_wire!(self, sql, args, |text, values, wire| {
+            let rows = wire.fetch_all(sqlx::query_with(text, values)).await;
+            rows.and_then(|rows| rows.iter().map(FromRow::from_row).collect())
+        })
+    }
+    /// How many rows the statement matched, on both databases also when nothing changed in them.
+    pub async fn execute<'q>(&mut self, sql: Sql, args: impl Args<'q>) -> Result<u64, Error> {
+        on_wire!(self, sql, args, |text, values, wire| {
+            wire.execute(sqlx::query_with(text, values)).await.map(|done| done.rows_affected())
+        })
+    }
+    /// Insert; `false` when a unique value is already taken. The transaction goes on in both cases.
+    pub async fn insert_new<'q>(&mut self, sql: Sql, args: impl Args<'q>) -> Result<bool, Error> {
+        match self.execute(sql, args).await {
+            Ok(_) => Ok(true),
+            Err(Error::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+    /// Ask the database whether it would accept the statement.
+    pub async fn prepare(&mut self, sql: Sql) -> Result<(), Error> {
+        match self.wire() {
+            Wire::MySql(wire) => wire.prepare(written(sql.mysql, 2)).await.map(drop),
+            Wire::Sqlite(wire) => wire.prepare(written(sql.sqlite, 2)).await.map(drop),
+        }
+        .map_err(Error::of(sql.name))
+    }
+    /// Run several statements of our own without values.
+    pub(super) async fn script(&mut self, text: SqlStr) -> Result<(), Error> {
+        match self.wire() {
+            Wire::MySql(wire) => wire.execute(sqlx::raw_sql(text)).await.map(drop),
+            Wire::Sqlite(wire) => wire.execute(sqlx::raw_sql(text)).await.map(drop),
+        }
+        .map_err(Error::of("data::script"))
+    }
+    /// Make it last. Only an `Ok` from here may be acknowledged; an error here means that nobody knows.
+    pub async fn commit(self) -> Result<(), Error> {
+        match self.0 {
+            Link::MySqlWrite(transaction) => transaction.commit().await.map_err(Error::of("data::commit")),
+            Link::SqliteWrite(unit) => unit.commit().await,
+            Link::MySqlRead(_) | Link::SqliteRead(_) => Ok(()),
+        }
+    }
+}
+
+/// The text, with its repeated part written out. The parts come from constants only.
+#[expect(
+    clippy::disallowed_types,
+    reason = "both halves are constants of this crate; nothing of a caller's is in the text"
+)]
+fn written(text: &'static str, repeats: usize) -> SqlStr {
+    match expand(text, repeats) {
+        Some(longer) => sqlx::AssertSqlSafe(longer).into_sql_str(),
+        None => text.into_sql_str(),
+    }
+}

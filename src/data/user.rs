@@ -1,0 +1,84 @@
+//! Rows of `users` and `identities`.
+
+use super::{Error, Session};
+use crate::model::{
+    id::{IdentityId, UserId},
+    time::Timestamp,
+    user::{Identity, User, UserState},
+};
+
+statements! {
+    FIND = "SELECT id, unionid, nickname, avatar_url, phone_sealed, state, version, created_ms FROM users WHERE id = ?";
+    FIND_BY_UNIONID = "SELECT id, unionid, nickname, avatar_url, phone_sealed, state, version, created_ms
+                       FROM users WHERE unionid = ?";
+    INSERT = "INSERT INTO users (id, unionid, nickname, avatar_url, state, version, created_ms, updated_ms)
+              VALUES (?, ?, '', '', ?, 1, ?, ?)";
+    JOIN_UNION = "UPDATE users SET unionid = ?, version = version + 1, updated_ms = ? WHERE id = ? AND unionid IS NULL";
+    SET_PROFILE = "UPDATE users SET nickname = ?, avatar_url = ?, version = version + 1, updated_ms = ? WHERE id = ?";
+    SET_PHONE = "UPDATE users SET phone_sealed = ?, phone_index = ?, version = version + 1, updated_ms = ? WHERE id = ?";
+    FIND_IDENTITY = "SELECT id, user_id, appid, openid FROM identities WHERE appid = ? AND openid = ?";
+    INSERT_IDENTITY = "INSERT INTO identities (id, user_id, appid, openid, session_key_sealed, created_ms, seen_ms)
+                       VALUES (?, ?, ?, ?, ?, ?, ?)";
+    SEE_IDENTITY = "UPDATE identities SET session_key_sealed = ?, seen_ms = ? WHERE id = ?";
+}
+
+/// One person.
+pub async fn find(session: &mut Session, id: UserId) -> Result<Option<User>, Error> {
+    session.optional(FIND, (id,)).await
+}
+/// The person of all mini-programs of one Open Platform account.
+pub async fn find_by_unionid(session: &mut Session, unionid: &str) -> Result<Option<User>, Error> {
+    session.optional(FIND_BY_UNIONID, (unionid,)).await
+}
+/// A new person. `Conflict` when the unionid is known.
+pub async fn insert(session: &mut Session, id: UserId, unionid: Option<&str>, now: Timestamp) -> Result<(), Error> {
+    session.execute(INSERT, (id, unionid, UserState::Active, now, now)).await.map(drop)
+}
+/// Learn the unionid of a person who had none. `Conflict` when another person has it.
+pub async fn join_union(session: &mut Session, id: UserId, unionid: &str, now: Timestamp) -> Result<bool, Error> {
+    Ok(session.execute(JOIN_UNION, (unionid, now, id)).await? == 1)
+}
+/// What the person chose to be called and to look like.
+pub async fn set_profile(
+    session: &mut Session,
+    id: UserId,
+    nickname: &str,
+    avatar_url: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    Ok(session.execute(SET_PROFILE, (nickname, avatar_url, now, id)).await? == 1)
+}
+/// The sealed number and its blind index. `Conflict` when another person has the number.
+pub async fn set_phone(
+    session: &mut Session,
+    id: UserId,
+    sealed: &[u8],
+    index: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    Ok(session.execute(SET_PHONE, (sealed, index, now, id)).await? == 1)
+}
+/// A person's account in one mini-program.
+pub async fn find_identity(session: &mut Session, appid: &str, openid: &str) -> Result<Option<Identity>, Error> {
+    session.optional(FIND_IDENTITY, (appid, openid)).await
+}
+/// A new account. `Conflict` when it is known.
+pub async fn insert_identity(
+    session: &mut Session,
+    identity: &Identity,
+    session_key_sealed: &[u8],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Identity { id, user_id, appid, openid } = identity;
+    let row = (*id, *user_id, appid.as_str(), openid.as_str(), session_key_sealed, now, now);
+    session.execute(INSERT_IDENTITY, row).await.map(drop)
+}
+/// The account signed in again, with a new key.
+pub async fn see_identity(
+    session: &mut Session,
+    id: IdentityId,
+    session_key_sealed: &[u8],
+    now: Timestamp,
+) -> Result<bool, Error> {
+    Ok(session.execute(SEE_IDENTITY, (session_key_sealed, now, id)).await? == 1)
+}

@@ -1,0 +1,137 @@
+//! Work outside a request: what it is called and what it needs to know.
+//!
+//! A job carries ids, never copies; running it twice does no harm. Adding one: a variant here, its arm in
+//! `compute::worker`, a use case in `service`.
+
+use crate::model::{
+    id::{JobId, OrderId, PrepayId, RefundId},
+    time::Timestamp,
+};
+use std::time::Duration;
+
+word_enum! {
+    /// Where a job stands.
+    pub enum JobState {
+        /// Waits for its time.
+        Ready = "ready",
+        /// A worker has it, until its lease ends.
+        Running = "running",
+        /// Done.
+        Done = "done",
+        /// Failed too often: staff look at it.
+        Dead = "dead",
+    }
+}
+
+/// What there is to do.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Work {
+    /// Close an order whose time to pay is over, unless WeChat says it was paid.
+    CloseUnpaidOrder {
+        /// Which.
+        order: OrderId,
+    },
+    /// Ask WeChat whether an attempt was paid, should no notice have come.
+    QueryPayment {
+        /// Which attempt.
+        prepay: PrepayId,
+        /// How often it was asked before.
+        step: usize,
+    },
+    /// Send a refund to WeChat.
+    SendRefund {
+        /// Which.
+        refund: RefundId,
+    },
+    /// Ask WeChat how a refund stands.
+    PollRefund {
+        /// Which.
+        refund: RefundId,
+        /// How often it was asked before.
+        step: u32,
+    },
+    /// Delete replies of idempotency keys and finished jobs that are past their time.
+    CleanUp {},
+}
+
+impl Work {
+    /// The stored name.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::CloseUnpaidOrder { .. } => "close_unpaid_order",
+            Self::QueryPayment { .. } => "query_payment",
+            Self::SendRefund { .. } => "send_refund",
+            Self::PollRefund { .. } => "poll_refund",
+            Self::CleanUp {} => "clean_up",
+        }
+    }
+    /// How often it may fail before it is dead. Money is not given up in a day.
+    pub const fn attempts_max(&self) -> i64 {
+        match self {
+            Self::CleanUp {} => 5,
+            Self::CloseUnpaidOrder { .. }
+            | Self::QueryPayment { .. }
+            | Self::SendRefund { .. }
+            | Self::PollRefund { .. } => 60,
+        }
+    }
+}
+
+/// A job that a worker has claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Which.
+    pub id: JobId,
+    /// Random for each claim: whoever does not hold the present one may not finish the job.
+    pub lease_token: i64,
+    /// The how-manieth attempt this is, from 1.
+    pub attempt: i64,
+}
+
+/// A job with its claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// What is held.
+    pub claim: Claim,
+    /// What there is to do.
+    pub work: Work,
+    /// How often it may be tried.
+    pub attempts_max: i64,
+    /// When it was due.
+    pub run_ms: Timestamp,
+}
+
+/// How long a job waits after its `attempt`-th failure: 1 s, 2 s, 4 s … up to 15 min, times `spread` (0.8 to 1.2)
+/// so that jobs which failed together do not come back together.
+pub fn backoff(attempt: i64, spread: f64) -> Duration {
+    let doublings = u32::try_from((attempt - 1).clamp(0, 10)).unwrap_or(0);
+    Duration::from_secs((1_u64 << doublings).min(900)).mul_f64(spread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_name_is_the_tag() {
+        let all = [
+            Work::CloseUnpaidOrder { order: OrderId(1) },
+            Work::QueryPayment { prepay: PrepayId(1), step: 0 },
+            Work::SendRefund { refund: RefundId(1) },
+            Work::PollRefund { refund: RefundId(1), step: 2 },
+            Work::CleanUp {},
+        ];
+        for work in all {
+            let stored = serde_json::to_value(&work).expect("json");
+            assert_eq!(stored["kind"], work.kind());
+            assert_eq!(serde_json::from_value::<Work>(stored).expect("work"), work);
+        }
+    }
+
+    #[test]
+    fn waits_grow_and_stop_growing() {
+        let waits: Vec<_> = [1, 2, 5, 10, 11, 50].iter().map(|attempt| backoff(*attempt, 1.0).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 16, 512, 900, 900]);
+    }
+}

@@ -1,0 +1,138 @@
+//! Money that goes back.
+
+use crate::model::{
+    id::{OrderId, RefundId},
+    money::Fen,
+    order::OrderState,
+    time::Timestamp,
+};
+
+/// WeChat takes at most this many refunds of one payment.
+pub const REFUNDS_MAX: i64 = 50;
+
+/// WeChat wants this many seconds between two refunds of one payment.
+pub const REFUND_GAP_SECONDS: u64 = 60;
+
+word_enum! {
+    /// Where a refund stands.
+    pub enum RefundState {
+        /// The buyer asked; staff decide.
+        Requested = "requested",
+        /// Decided; to be sent to WeChat.
+        Approved = "approved",
+        /// WeChat works on it.
+        Processing = "processing",
+        /// The money is back.
+        Succeeded = "succeeded",
+        /// Staff said no.
+        Rejected = "rejected",
+        /// WeChat closed it: nothing went back.
+        Closed = "closed",
+        /// WeChat could not hand the money over (the card is gone): staff act in the merchant console.
+        Abnormal = "abnormal",
+    }
+}
+
+word_enum! {
+    /// Why money goes back.
+    pub enum RefundCause {
+        /// The buyer asked.
+        Buyer = "buyer",
+        /// Staff decided.
+        Staff = "staff",
+        /// It paid an order that had closed.
+        LatePayment = "late_payment",
+        /// It paid an order that was paid.
+        SecondPayment = "second_payment",
+    }
+}
+
+/// A refund. Money that paid the order is counted against the order; late or second money goes back whole.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
+pub struct Refund {
+    /// Which.
+    pub id: RefundId,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// Of which payment, by WeChat's number.
+    pub transaction_id: String,
+    /// Our number at WeChat: the same on every retry.
+    pub out_refund_no: String,
+    /// WeChat's number, once it gave one.
+    pub refund_id: Option<String>,
+    /// How much, in fen.
+    pub amount_fen: Fen,
+    /// How much was paid, in fen.
+    pub paid_fen: Fen,
+    /// Why.
+    pub cause: RefundCause,
+    /// In words, up to 80 characters.
+    pub reason: String,
+    /// Where it stands.
+    pub state: RefundState,
+    /// When it was asked for or decided.
+    pub created_ms: Timestamp,
+    /// When it was first sent to WeChat.
+    pub sent_ms: Option<Timestamp>,
+    /// When it ended.
+    pub ended_ms: Option<Timestamp>,
+}
+
+impl Refund {
+    /// Whether it counts against what the order was paid.
+    pub fn is_of_order(&self) -> bool {
+        matches!(self.cause, RefundCause::Buyer | RefundCause::Staff)
+    }
+}
+
+/// A verified statement of WeChat about a refund.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundFact {
+    /// Our number.
+    pub out_refund_no: String,
+    /// WeChat's number.
+    pub refund_id: String,
+    /// WeChat's number of the payment.
+    pub transaction_id: String,
+    /// How much, in fen.
+    pub amount_fen: Fen,
+    /// Where it stands: processing, succeeded, closed or abnormal.
+    pub state: RefundState,
+}
+
+refusals! {
+    /// Why money does not go back.
+    pub enum RefundRefusal {
+        /// No such refund.
+        NotFound = Missing, "refund.not_found", "no such refund";
+        /// No such order.
+        OrderMissing = Missing, "refund.order_not_found", "no such order";
+        /// The order was not paid, or all of it went back.
+        OrderForbids { state: OrderState } = Conflict, "refund.order_state_forbids", "the order is {state}";
+        /// The refund is decided or done.
+        StateForbids { state: RefundState } = Conflict, "refund.state_forbids", "the refund is {state}";
+        /// More than is left of what was paid.
+        TooMuch { left: Fen } = Conflict, "refund.too_much", "at most {left} yuan can go back";
+        /// WeChat takes no more refunds of this payment.
+        TooMany = Conflict, "refund.too_many", "WeChat takes at most 50 refunds of one payment";
+    }
+}
+
+impl crate::model::refusal::Refusal for RefundRefusal {
+    fn kind(&self) -> crate::model::refusal::Kind {
+        self.kind_of()
+    }
+    fn code(&self) -> &'static str {
+        self.code_of()
+    }
+    fn pointer(&self) -> Option<String> {
+        matches!(self, Self::TooMuch { .. }).then(|| "/amount_fen".to_owned())
+    }
+    fn state(&self) -> Option<&'static str> {
+        match self {
+            Self::OrderForbids { state } => Some(state.word()),
+            Self::StateForbids { state } => Some(state.word()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The real client of the WeChat platform and of WeChat Pay. It is never mocked: in development it talks to the
+//! simulator, because its address is a setting.
+//!
+//! It may use `config` and the time and money of `model`, and it keeps nothing: no rows, no rules of the shop. What
+//! it hands out is what WeChat said, checked to be WeChat's.
+//!
+//! **How to add a platform call:** a file named after what it gets; an answer struct with only the fields used; a
+//! method on [`Wechat`] that calls `post_with_token`; its new `errcode`s go into `platform::kind_of`. **A WeChat Pay
+//! call** goes into `pay`, through `pay_call`, which signs and verifies.
+
+#[cfg(test)]
+mod desk;
+mod error;
+mod login;
+pub mod pay;
+mod phone;
+mod platform;
+mod token;
+mod transport;
+
+pub use error::{Error, ErrorKind};
+pub use login::LoginSession;
+pub use phone::Phone;
+
+use crate::{
+    config::{self, Secret},
+    model::time::Clock,
+};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio_util::task::TaskTracker;
+
+/// The client. Clones share connections, tokens and keys.
+#[derive(Clone)]
+pub struct Wechat(Arc<Inner>);
+
+struct Inner {
+    http: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    platform_base: url::Url,
+    platform_timeout: Duration,
+    apps: HashMap<String, App>,
+    merchant: pay::Merchant,
+    /// Certificate downloads, which outlive the request that needed them.
+    tasks: TaskTracker,
+}
+
+struct App {
+    secret: Secret,
+    token: token::TokenHolder,
+}
+
+impl std::fmt::Debug for Wechat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wechat").field("apps", &self.0.apps.keys()).finish_non_exhaustive()
+    }
+}
+
+impl Wechat {
+    /// Reads keys and addresses; nothing is sent yet. Fails with [`ErrorKind::Config`] and the name of the setting.
+    pub fn new(wechat: &config::Wechat, pay: &config::Pay, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let app = |app: &config::App| {
+            (app.appid.clone(), App { secret: app.secret.clone(), token: token::TokenHolder::default() })
+        };
+        Ok(Self(Arc::new(Inner {
+            http: transport::client()?,
+            clock,
+            platform_base: wechat.base_url.clone(),
+            platform_timeout: Duration::from_millis(wechat.timeout_ms),
+            apps: wechat.apps.iter().map(app).collect(),
+            merchant: pay::Merchant::new(pay)?,
+            tasks: TaskTracker::new(),
+        })))
+    }
+
+    /// Whether this mini-program is one of ours.
+    pub fn knows_app(&self, appid: &str) -> bool {
+        self.0.apps.contains_key(appid)
+    }
+
+    fn app(&self, operation: &'static str, appid: &str) -> Result<&App, Error> {
+        self.0.apps.get(appid).ok_or_else(|| Error::new(operation, ErrorKind::Config, "appid_unknown"))
+    }
+}
