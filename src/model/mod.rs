@@ -4,7 +4,7 @@
 //! ours is imported, so a rule can be tested as a table at the foot of its file.
 //!
 //! **How to add a noun:** one file named like its table in the singular; the struct, its states as a
-//! [`word_enum!`], the pure rules that move it, and one `…Refusal` enum with every reason to say no
+//! `word_enum!`, the pure rules that move it, and one `…Refusal` enum with every reason to say no
 //! (see [`refusal`]). Then the same file name in `data`, `service`, `http` and `tests/it`.
 
 #[macro_use]

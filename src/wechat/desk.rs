@@ -168,6 +168,7 @@ fn settings(base_url: url::Url, api_v3_key: &str) -> (config::Wechat, config::Pa
         api_v3_key: Secret::new(random_text(32)),
         api_v3_key_file: None,
         previous_api_v3_key: Secret::new(api_v3_key),
+        previous_api_v3_key_file: None,
         public_key_id: PUBLIC_KEY_ID.to_owned(),
         public_key: Secret::new(PUBLIC.0.public_key_pem()),
         public_key_file: None,
