@@ -216,6 +216,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::super::test::Merchant;
     use super::*;
+    use crate::model::time::minutes;
     use std::time::Duration;
 
     #[tokio::test]
@@ -232,7 +233,7 @@ mod tests {
         }
         let callback = &merchant.simulator.callbacks()[0];
         assert_eq!((callback.attempts.len(), callback.state, callback.due_ms), (16, CallbackState::GivenUp, None));
-        assert_eq!(merchant.simulator.now().since(start), Duration::from_secs(24 * 3600 + 4 * 60));
+        assert_eq!(merchant.simulator.now().since(start), minutes(24 * 60 + 4));
         assert!(callback.attempts.iter().all(|attempt| attempt.status.is_none() && !attempt.answer.is_empty()));
         assert!(merchant.simulator.pending_callbacks().is_empty());
     }

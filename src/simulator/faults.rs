@@ -17,6 +17,7 @@ use std::{
 /// Everything that can be set to go wrong. The default is a WeChat that behaves.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the console")]
 pub struct Settings {
     /// Each callback is sent so many times more, all at once.
     pub duplicate: u32,

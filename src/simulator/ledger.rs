@@ -132,14 +132,16 @@ impl Ledger {
             let text = lines(records.iter().cloned())?;
             journal.write_all(&text).map_err(Error::file(Path::new("journal")))?;
         }
-        records.into_iter().for_each(|record| self.index(record));
+        for record in records {
+            self.index(record);
+        }
         Ok(())
     }
 
     fn index(&mut self, record: Record) {
         match record {
-            Record::Code(code) => self.codes.put(&code.code.clone(), code),
-            Record::Token(token) => self.tokens.put(&token.token.clone(), token),
+            Record::Code(code) => self.codes.put(&code.text.clone(), code),
+            Record::Token(token) => self.tokens.put(&token.text.clone(), token),
             Record::User(user) => {
                 for account in user.accounts.values() {
                     self.by_openid.insert(account.openid.clone(), user.id.clone());

@@ -49,7 +49,7 @@ pub(super) enum Purpose {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Code {
     /// The code itself.
-    pub(super) code: String,
+    pub(super) text: String,
     /// What for.
     pub(super) purpose: Purpose,
     /// Which mini-program it was made in.
@@ -66,7 +66,7 @@ pub(super) struct Code {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Token {
     /// The token itself.
-    pub(super) token: String,
+    pub(super) text: String,
     /// Whose.
     pub(super) appid: String,
     /// From `stable_token`, whose tokens know nothing of those from `token`.

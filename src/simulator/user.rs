@@ -85,7 +85,7 @@ impl Simulator {
             Purpose::Phone => random_text(64),
         };
         let record =
-            Code { code: code.clone(), purpose, appid: appid.into(), user: user.into(), expires_ms, used: false };
+            Code { text: code.clone(), purpose, appid: appid.into(), user: user.into(), expires_ms, used: false };
         ledger.put([Record::Code(record)])?;
         Ok(code)
     }
@@ -115,7 +115,7 @@ pub(super) fn log_in(ledger: &mut Ledger, code: &Code, now: Timestamp, rotate: b
         account.session_key = STANDARD.encode(key);
         account.session_key_ms = now;
     }
-    let used = Code { used: true, ..code.clone() };
-    ledger.put([Record::User(user.clone()), Record::Code(used)])?;
+    let spent = Code { used: true, ..code.clone() };
+    ledger.put([Record::User(user.clone()), Record::Code(spent)])?;
     Ok(user)
 }

@@ -27,14 +27,13 @@ pub(super) async fn check(State(simulator): State<Simulator>, request: Request, 
     let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
         return Refusal::bad("INVALID_REQUEST", "请求体过大").into_response();
     };
-    let mut response = match verify(&simulator, &parts, &body) {
+    let mut response = if let Err(refusal) = verify(&simulator, &parts, &body) {
         // Refusals at the door carry no Wechatpay-* headers.
-        Err(refusal) => refusal.into_response(),
-        Ok(()) => {
-            let certificate = !wants_public_key(&parts.headers);
-            let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
-            sign(&simulator, answer, certificate).await
-        }
+        refusal.into_response()
+    } else {
+        let certificate = !wants_public_key(&parts.headers);
+        let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
+        sign(&simulator, answer, certificate).await
     };
     if let Ok(value) = HeaderValue::from_str(&number) {
         response.headers_mut().insert(HeaderName::from_static("request-id"), value);
@@ -120,7 +119,7 @@ pub(in crate::simulator) fn signature(
     let certificate = match key {
         CallbackKey::PublicKey => false,
         CallbackKey::Certificate => true,
-        CallbackKey::Mixed => random_text(1).as_bytes()[0] % 2 == 0,
+        CallbackKey::Mixed => random_text(1).as_bytes()[0].is_multiple_of(2),
     };
     let (signer, serial) = if certificate {
         (&keys.platform, &keys.materials.platform_serial)

@@ -85,7 +85,7 @@ fn make(
 ) -> Result<Token, Error> {
     let token = Token {
         // Real ones have 100 to 200 symbols and are promised to stay below 512.
-        token: format!("{}_{}", if stable { "95" } else { "96" }, random_text(154)),
+        text: format!("{}_{}", if stable { "95" } else { "96" }, random_text(154)),
         appid: appid.to_owned(),
         stable,
         created_ms: now,
@@ -99,7 +99,7 @@ fn make(
 }
 
 fn view(token: &Token, now: Timestamp) -> Json<Value> {
-    Json(json!({ "access_token": token.token, "expires_in": token.expires_ms.since(now).as_secs() }))
+    Json(json!({ "access_token": token.text, "expires_in": token.expires_ms.since(now).as_secs() }))
 }
 
 /// The mini-program of an access token.
