@@ -52,7 +52,9 @@ function isSet(name, value) {
 
 /** One labelled control for every fault; `apply` receives the whole set with one field changed. */
 export function showFaults(faults, apply) {
-  return Object.entries(faults).map(([name, value]) => {
+  // The two lists last: they take the whole width.
+  const fields = Object.entries(faults).sort(([one], [other]) => (one in LISTS) - (other in LISTS));
+  return fields.map(([name, value]) => {
     const text = make("span", { className: isSet(name, value) ? "set" : "" }, word(`fault_${name}`));
     const node = control(name, value, (changed) => apply({ ...faults, [name]: changed }));
     return make("label", { className: name in LISTS ? "whole" : "" }, text, node);
