@@ -31,11 +31,10 @@ pub const SIGN_IN_BELIEVED: Duration = Duration::from_secs(5);
 const SIGN_INS_MAX: u64 = 50_000;
 
 /// The running application.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct App(Arc<Parts>);
 
 /// What is inside an [`App`].
-#[derive(Debug)]
 pub struct Parts {
     /// The settings.
     pub config: Config,
@@ -61,6 +60,12 @@ pub struct Parts {
     pub jobs_due: Notify,
     tasks: TaskTracker,
     stop: CancellationToken,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("App(…)")
+    }
 }
 
 impl Deref for App {
@@ -103,7 +108,10 @@ impl App {
             ids: IdSource::new(clock.clone(), config.node.id),
             vault: Vault::new(config.privacy.data_key.expose()),
             token_keys: TokenKeys::new(&config.auth),
-            sign_ins: moka::sync::Cache::builder().max_capacity(SIGN_INS_MAX).time_to_live(Duration::from_secs(60)).build(),
+            sign_ins: moka::sync::Cache::builder()
+                .max_capacity(SIGN_INS_MAX)
+                .time_to_live(Duration::from_secs(60))
+                .build(),
             jobs_due: Notify::new(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -10,7 +10,8 @@ use crate::{
         job::{Claim, Work},
         money::Fen,
         order::{
-            Order, OrderLine, OrderMove, OrderRefusal, OrderRules, OrderState, OrderTransition, Quote, Wanted, gather, quote,
+            Order, OrderLine, OrderMove, OrderRefusal, OrderRules, OrderState, OrderTransition, Quote, Wanted, gather,
+            quote,
         },
         page::{Page, Place},
         payment::{Payment, PrepayState},
@@ -242,7 +243,8 @@ pub async fn expire(app: &App, claim: &Claim, id: OrderId) -> Result<(), Error<O
     let Some(order) = order.filter(|order| order.state == OrderState::Pending) else {
         return job::end_alone(app, claim, &Next::Done).await;
     };
-    let youngest = prepays.iter().filter(|prepay| prepay.state == PrepayState::Open).map(|prepay| prepay.created_ms).max();
+    let youngest =
+        prepays.iter().filter(|prepay| prepay.state == PrepayState::Open).map(|prepay| prepay.created_ms).max();
     let due = youngest.map_or(order.expires_ms, |at| at.plus(minutes(CLOSABLE_AFTER_MINUTES)).max(order.expires_ms));
     if app.now() < due {
         let next = Next::Again(Work::CloseUnpaidOrder { order: id }, due);
@@ -250,9 +252,7 @@ pub async fn expire(app: &App, claim: &Claim, id: OrderId) -> Result<(), Error<O
     }
     match close(app, id, "timer", Some(claim)).await {
         // It was paid after all, or somebody else closed it: nothing is left to do.
-        Err(Error::Refused(OrderRefusal::StateForbids { .. })) => {
-            job::end_alone(app, claim, &Next::Done).await
-        }
+        Err(Error::Refused(OrderRefusal::StateForbids { .. })) => job::end_alone(app, claim, &Next::Done).await,
         outcome => outcome,
     }
 }
@@ -321,7 +321,9 @@ pub async fn receive(app: &App, buyer: &Buyer, id: OrderId) -> Result<Detail, Er
     attempt(|| async {
         let mut session = app.database.write().await?;
         let order = data::order::find_of(&mut session, buyer.id, id).await?.ok_or(OrderRefusal::NotFound)?;
-        if order.state != OrderState::Received && !advance(app, &mut session, &order, OrderMove::Receive, "buyer").await? {
+        if order.state != OrderState::Received
+            && !advance(app, &mut session, &order, OrderMove::Receive, "buyer").await?
+        {
             return Err(Fault::contended("the order moved").into());
         }
         session.commit().await?;

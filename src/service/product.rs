@@ -60,9 +60,8 @@ pub async fn view(app: &App, id: ProductId) -> Result<Bytes, Error<ProductRefusa
 fn detail(product: Product, mut skus: Vec<crate::model::product::Sku>) -> Result<ProductDetail, Fault> {
     let id = product.id;
     skus.retain(|sku| sku.active);
-    ProductDetail::of(product, skus).ok_or_else(|| {
-        data::Error::Corrupt { table: "products", column: "pictures", row: id.to_string() }.into()
-    })
+    ProductDetail::of(product, skus)
+        .ok_or_else(|| data::Error::Corrupt { table: "products", column: "pictures", row: id.to_string() }.into())
 }
 
 /// All products in every state, for staff.
@@ -135,7 +134,12 @@ impl ProductDraft {
 }
 
 /// A new shelf.
-pub async fn create_category(app: &App, clerk: &Clerk, name: &str, position: i64) -> Result<Category, Error<ProductRefusal>> {
+pub async fn create_category(
+    app: &App,
+    clerk: &Clerk,
+    name: &str,
+    position: i64,
+) -> Result<Category, Error<ProductRefusal>> {
     let category = attempt(|| async {
         let mut act = audit::begin(app).await?;
         let category = Category { id: app.ids.next(CategoryId), name: name.to_owned(), position };

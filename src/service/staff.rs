@@ -44,11 +44,14 @@ static NOBODY: LazyLock<String> = LazyLock::new(|| hash("nobody has this passwor
 
 fn hash(password: &str) -> Result<String, Fault> {
     let hashed = Argon2::default().hash_password(password.as_bytes());
-    hashed.map(|hash| hash.to_string()).map_err(|error| Fault::broken(format!("a password could not be hashed: {error}")))
+    hashed
+        .map(|hash| hash.to_string())
+        .map_err(|error| Fault::broken(format!("a password could not be hashed: {error}")))
 }
 
 fn matches(password: &str, stored: &str) -> bool {
-    PasswordHash::new(stored).is_ok_and(|stored| Argon2::default().verify_password(password.as_bytes(), &stored).is_ok())
+    PasswordHash::new(stored)
+        .is_ok_and(|stored| Argon2::default().verify_password(password.as_bytes(), &stored).is_ok())
 }
 
 /// Hashing takes tens of milliseconds: it must not stop the threads that serve.
@@ -81,7 +84,12 @@ pub async fn clerk(app: &App, token: &str, ip: String, request_id: String) -> Re
 }
 
 /// A new account. Only the command line makes them.
-pub async fn create(app: &App, name: &str, password: &str, rights: &[Permission]) -> Result<Staff, Error<StaffRefusal>> {
+pub async fn create(
+    app: &App,
+    name: &str,
+    password: &str,
+    rights: &[Permission],
+) -> Result<Staff, Error<StaffRefusal>> {
     let words: Vec<_> = rights.iter().map(|right| right.word()).collect();
     let password = password.to_owned();
     let staff = Staff {

@@ -163,7 +163,11 @@ pub async fn sign_out(app: &App, id: SignInId) -> Result<(), Error<TokenRefusal>
 }
 
 /// Who holds this access token.
-pub async fn authenticate(app: &App, audience: Audience, token: &str) -> Result<Arc<(SignIn, Timestamp)>, Error<TokenRefusal>> {
+pub async fn authenticate(
+    app: &App,
+    audience: Audience,
+    token: &str,
+) -> Result<Arc<(SignIn, Timestamp)>, Error<TokenRefusal>> {
     let claims = read(app, audience, token)?;
     let seen = believed(app, claims.sid).await?;
     let sign_in = &seen.0;

@@ -59,7 +59,8 @@ async fn sign_in_once(app: &App, appid: &str, login: &LoginSession) -> Result<(P
 /// runs again and finds the winner's.
 async fn recognise(app: &App, session: &mut Session, appid: &str, login: &LoginSession) -> Result<UserId, Fault> {
     let now = app.now();
-    let sealed = |id: IdentityId| app.vault.seal(&format!("identities.session_key:{id}"), login.session_key.expose().as_bytes());
+    let sealed =
+        |id: IdentityId| app.vault.seal(&format!("identities.session_key:{id}"), login.session_key.expose().as_bytes());
     if let Some(known) = data::user::find_identity(session, appid, &login.openid).await? {
         data::user::see_identity(session, known.id, &sealed(known.id), now).await?;
         if let Some(unionid) = &login.unionid

@@ -195,4 +195,3 @@ pub async fn follow(app: &App, claim: &Claim, id: PrepayId, step: usize) -> Resu
     };
     job::end_alone(app, claim, &next).await
 }
-

@@ -22,7 +22,8 @@ use std::collections::BTreeMap;
 
 /// A statement of WeChat about a payment, as a fact. The signature was checked; what is missing is WeChat's fault.
 pub fn fact(transaction: &Transaction, source: FactSource) -> Result<PaymentFact, Fault> {
-    let missing = |field: &str| Fault::broken(format!("WeChat says paid without {field} ({})", transaction.out_trade_no));
+    let missing =
+        |field: &str| Fault::broken(format!("WeChat says paid without {field} ({})", transaction.out_trade_no));
     Ok(PaymentFact {
         source,
         mchid: transaction.mchid.clone(),
@@ -81,7 +82,7 @@ pub enum Ending {
 
 impl Ending {
     /// End it in the session of the effect.
-    pub(super) async fn end(&self, app: &App, session: &mut Session, outcome: &str) -> Result<(), Fault> {
+    pub(in crate::service) async fn end(&self, app: &App, session: &mut Session, outcome: &str) -> Result<(), Fault> {
         match self {
             Self::Nothing => {}
             Self::Job(claim) => job::end(session, claim, &Next::Done, app.now()).await?,
@@ -94,22 +95,14 @@ impl Ending {
 }
 
 /// Money arrived, says WeChat: do with it what is right, once, whatever is repeated, late or at the same time.
-pub async fn settle<R: Refusal>(
-    app: &App,
-    fact: &PaymentFact,
-    ending: &Ending,
-) -> Result<Outcome, Error<R>> {
+pub async fn settle<R: Refusal>(app: &App, fact: &PaymentFact, ending: &Ending) -> Result<Outcome, Error<R>> {
     let outcome = attempt(|| settle_once(app, fact, ending)).await?;
     app.jobs_due.notify_one();
     tracing::info!(out_trade_no = fact.out_trade_no, source = %fact.source, outcome = outcome.word(), "money settled");
     Ok(outcome)
 }
 
-async fn settle_once<R: Refusal>(
-    app: &App,
-    fact: &PaymentFact,
-    ending: &Ending,
-) -> Result<Outcome, Error<R>> {
+async fn settle_once<R: Refusal>(app: &App, fact: &PaymentFact, ending: &Ending) -> Result<Outcome, Error<R>> {
     let mut session = app.database.write().await?;
     let outcome = put_to_order(app, &mut session, fact).await?;
     ending.end(app, &mut session, outcome.word()).await?;
@@ -143,7 +136,12 @@ async fn put_to_order(app: &App, session: &mut Session, fact: &PaymentFact) -> R
     Ok(Outcome::Accepted)
 }
 
-async fn suspend(app: &App, session: &mut Session, fact: &PaymentFact, reason: SuspenseReason) -> Result<Outcome, Fault> {
+async fn suspend(
+    app: &App,
+    session: &mut Session,
+    fact: &PaymentFact,
+    reason: SuspenseReason,
+) -> Result<Outcome, Fault> {
     data::payment::suspend(session, fact, reason, app.now()).await?;
     tracing::error!(
         out_trade_no = fact.out_trade_no,
@@ -154,7 +152,13 @@ async fn suspend(app: &App, session: &mut Session, fact: &PaymentFact, reason: S
     Ok(Outcome::Suspended)
 }
 
-async fn store(app: &App, session: &mut Session, fact: &PaymentFact, order: &Order, accepted: bool) -> Result<(), Fault> {
+async fn store(
+    app: &App,
+    session: &mut Session,
+    fact: &PaymentFact,
+    order: &Order,
+    accepted: bool,
+) -> Result<(), Fault> {
     let payment = Payment {
         id: app.ids.next(PaymentId),
         transaction_id: fact.transaction_id.clone(),
@@ -224,7 +228,7 @@ async fn give_back(
 }
 
 /// The sum that an order was paid with, and by which money.
-pub(super) async fn accepted(session: &mut Session, order: OrderId) -> Result<Option<(String, Fen)>, data::Error> {
+pub(in crate::service) async fn accepted(session: &mut Session, order: OrderId) -> Result<Option<(String, Fen)>, data::Error> {
     let payments = data::payment::list(session, order).await?;
     let paid = payments.into_iter().find(|payment| payment.accepted);
     Ok(paid.map(|payment| (payment.transaction_id, payment.total_fen)))

@@ -28,7 +28,8 @@ pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<Re
     let last = data::refund::last_sent(&mut session, &refund.transaction_id).await?;
     drop(session);
     if refund.sent_ms.is_none()
-        && let Some(due) = last.map(|last| last.plus(Duration::from_secs(REFUND_GAP_SECONDS))).filter(|due| app.now() < *due)
+        && let Some(due) =
+            last.map(|last| last.plus(Duration::from_secs(REFUND_GAP_SECONDS))).filter(|due| app.now() < *due)
     {
         return job::end_alone(app, claim, &Next::Again(Work::SendRefund { refund: id }, due)).await;
     }
