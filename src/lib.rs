@@ -4,3 +4,4 @@ pub mod cache;
 pub mod config;
 pub mod data;
 pub mod model;
+pub mod storage;
