@@ -14,7 +14,6 @@
 
 mod breaker;
 mod key;
-pub mod limit;
 mod memory;
 mod namespace;
 mod redis;
