@@ -1,7 +1,12 @@
 //! weizhan (微栈): a self-hosted backend platform for WeChat mini-programs.
 
+pub mod app;
+pub mod cache;
 pub mod config;
 pub mod data;
 pub mod model;
+pub mod service;
+pub mod simulator;
+pub mod storage;
 pub mod telemetry;
 pub mod wechat;

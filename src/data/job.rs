@@ -23,7 +23,7 @@ statements! {
               WHERE id = ? AND state = 'running' AND lease_token = ?";
     RETRY = "UPDATE jobs SET state = 'ready', run_ms = ?, last_error = ? WHERE id = ? AND state = 'running' AND lease_token = ?";
     BURY = "UPDATE jobs SET state = 'dead', ended_ms = ?, last_error = ? WHERE id = ? AND state = 'running' AND lease_token = ?";
-    AGAIN = "UPDATE jobs SET state = 'ready', run_ms = ?, payload = ?, attempt = 0
+    AGAIN = "UPDATE jobs SET state = 'ready', run_ms = ?, kind = ?, payload = ?, attempt = 0
              WHERE id = ? AND state = 'running' AND lease_token = ?";
     EXTEND = "UPDATE jobs SET lease_ms = ? WHERE id = ? AND state = 'running' AND lease_token = ?";
     /// Leases that ended: whoever had them is gone or too slow.
@@ -90,7 +90,7 @@ pub async fn retry(session: &mut Session, claim: &Claim, run_ms: Timestamp, erro
 /// It went well and is to be done again at `run_ms`, as `work` says: one row follows a thing to its end.
 pub async fn again(session: &mut Session, claim: &Claim, work: &Work, run_ms: Timestamp) -> Result<bool, Error> {
     let payload = serde_json::to_string(work).unwrap_or_default();
-    Ok(session.execute(AGAIN, (run_ms, payload, claim.id, claim.lease_token)).await? == 1)
+    Ok(session.execute(AGAIN, (run_ms, work.kind(), payload, claim.id, claim.lease_token)).await? == 1)
 }
 /// Give up: staff look at it.
 pub async fn bury(session: &mut Session, claim: &Claim, error: &str, now: Timestamp) -> Result<bool, Error> {

@@ -31,7 +31,7 @@ pub struct Writer {
 
 /// One unit of work: the connection on loan.
 #[derive(Debug)]
-pub struct Unit {
+pub(super) struct Unit {
     connection: Option<SqliteConnection>,
     home: Option<oneshot::Sender<Returned>>,
 }

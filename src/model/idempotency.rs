@@ -1,7 +1,5 @@
 //! One effect for one intention, however often it is sent.
 
-use crate::model::refusal::{Kind, Refusal};
-
 /// The client's name for one intention: 16 to 255 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
@@ -27,22 +25,9 @@ pub struct StoredReply {
     pub reply: String,
 }
 
-refusals! {
-    /// Why a key was refused.
-    pub enum IdempotencyRefusal {
-        /// The same key came with another request.
-        Reused = Invalid, "idempotency.key_reused", "this Idempotency-Key was used for another request";
-    }
-}
-
-impl Refusal for IdempotencyRefusal {
-    fn kind(&self) -> Kind {
-        self.kind_of()
-    }
-    fn code(&self) -> &'static str {
-        self.code_of()
-    }
-}
+/// The same key came with another request. Each noun whose routes take keys has it among its reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyReused;
 
 #[cfg(test)]
 mod tests {

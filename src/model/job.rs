@@ -52,7 +52,10 @@ pub enum Work {
         step: u32,
     },
     /// Delete replies of idempotency keys and finished jobs that are past their time.
-    CleanUp {},
+    CleanUp {
+        /// The hour it is for, in milliseconds since 1970: one job an hour over all nodes.
+        slot: i64,
+    },
 }
 
 impl Work {
@@ -63,13 +66,13 @@ impl Work {
             Self::QueryPayment { .. } => "query_payment",
             Self::SendRefund { .. } => "send_refund",
             Self::PollRefund { .. } => "poll_refund",
-            Self::CleanUp {} => "clean_up",
+            Self::CleanUp { .. } => "clean_up",
         }
     }
     /// How often it may fail before it is dead. Money is not given up in a day.
     pub const fn attempts_max(&self) -> i64 {
         match self {
-            Self::CleanUp {} => 5,
+            Self::CleanUp { .. } => 5,
             Self::CloseUnpaidOrder { .. }
             | Self::QueryPayment { .. }
             | Self::SendRefund { .. }
@@ -120,7 +123,7 @@ mod tests {
             Work::QueryPayment { prepay: PrepayId(1), step: 0 },
             Work::SendRefund { refund: RefundId(1) },
             Work::PollRefund { refund: RefundId(1), step: 2 },
-            Work::CleanUp {},
+            Work::CleanUp { slot: 0 },
         ];
         for work in all {
             let stored = serde_json::to_value(&work).expect("json");

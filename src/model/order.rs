@@ -2,6 +2,7 @@
 
 use crate::model::{
     id::{OrderId, ProductId, SkuId, UserId},
+    idempotency::KeyReused,
     money::Fen,
     product::ProductState,
     refusal::{Kind, Refusal},
@@ -268,6 +269,14 @@ refusals! {
         StateForbids { state: OrderState } = Conflict, "order.state_forbids", "the order is {state}";
         /// The time to pay is over; the order is about to close.
         Expired = Conflict, "order.expired", "the time to pay this order is over";
+        /// The idempotency key came with another request before.
+        KeyReused = Invalid, "idempotency.key_reused", "this Idempotency-Key was used for another request";
+    }
+}
+
+impl From<KeyReused> for OrderRefusal {
+    fn from(_: KeyReused) -> Self {
+        Self::KeyReused
     }
 }
 

@@ -163,6 +163,8 @@ refusals! {
         NotFound = Missing, "product.not_found", "no such product";
         /// No such category.
         CategoryMissing = Invalid, "product.category_missing", "no such category";
+        /// The product has no such SKU.
+        SkuMissing = Invalid, "product.sku_missing", "the product has no such SKU";
         /// It was changed by somebody else in between.
         Changed = Conflict, "product.changed", "the product was changed in between; load it again";
         /// The cursor was not made by this server.

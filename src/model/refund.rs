@@ -2,6 +2,7 @@
 
 use crate::model::{
     id::{OrderId, RefundId},
+    idempotency::KeyReused,
     money::Fen,
     order::OrderState,
     time::Timestamp,
@@ -115,6 +116,14 @@ refusals! {
         TooMuch { left: Fen } = Conflict, "refund.too_much", "at most {left} yuan can go back";
         /// WeChat takes no more refunds of this payment.
         TooMany = Conflict, "refund.too_many", "WeChat takes at most 50 refunds of one payment";
+        /// The idempotency key came with another request before.
+        KeyReused = Invalid, "idempotency.key_reused", "this Idempotency-Key was used for another request";
+    }
+}
+
+impl From<KeyReused> for RefundRefusal {
+    fn from(_: KeyReused) -> Self {
+        Self::KeyReused
     }
 }
 

@@ -1,0 +1,167 @@
+//! What a use case may hold: settings, the four ways out, the clock and the keys.
+//!
+//! [`App`] is a cheap clone. Swappable parts are enums; only the clock is a `dyn`, so that tests can hold it still.
+
+mod keys;
+mod random;
+mod vault;
+
+use crate::{
+    cache::{self, Cache},
+    config::Config,
+    data::{self, Database},
+    model::{
+        id::{IdSource, SignInId},
+        time::{Clock, Timestamp},
+        token::SignIn,
+    },
+    storage::{self, Storage},
+    wechat::{self, Wechat},
+};
+pub use keys::TokenKeys;
+pub use random::{random_bytes, random_number};
+use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
+use tokio::{sync::Notify, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+pub use vault::Vault;
+
+/// How long a sign-in is believed without asking the database: a revoked one may live on for so long elsewhere.
+pub const SIGN_IN_BELIEVED: Duration = Duration::from_secs(5);
+/// Sign-ins remembered at a time.
+const SIGN_INS_MAX: u64 = 50_000;
+
+/// The running application.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What is inside an [`App`].
+pub struct Parts {
+    /// The settings.
+    pub config: Config,
+    /// Rows.
+    pub database: Database,
+    /// Hot copies.
+    pub cache: Cache,
+    /// Objects.
+    pub storage: Storage,
+    /// WeChat.
+    pub wechat: Wechat,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: IdSource,
+    /// Seals personal data.
+    pub vault: Vault,
+    /// Signs tokens.
+    pub token_keys: TokenKeys,
+    /// Sign-ins seen in the last seconds, with the moment they were read.
+    pub sign_ins: moka::sync::Cache<SignInId, Arc<(SignIn, Timestamp)>>,
+    /// Rung when a job was enqueued that is due at once: a hint, the worker also looks by itself.
+    pub jobs_due: Notify,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("App(…)")
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Why the application could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database.
+    #[error("the database could not be opened: {0}")]
+    Data(#[from] data::Error),
+    /// The cache.
+    #[error("the cache could not be opened: {0}")]
+    Cache(#[from] cache::Error),
+    /// The storage.
+    #[error("the storage could not be opened: {0}")]
+    Storage(#[from] storage::Error),
+    /// WeChat's settings.
+    #[error("WeChat could not be set up: {0}")]
+    Wechat(#[from] wechat::Error),
+}
+
+impl App {
+    /// Build it from the settings: open the database (and migrate it), cache and storage, prepare the WeChat client.
+    pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let database = Database::open(&config.database).await?;
+        Self::with_database(config, database, clock).await
+    }
+
+    /// Build it around a database that is open.
+    pub async fn with_database(config: Config, database: Database, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let cache = Cache::open(&config.cache, clock.clone()).await?;
+        let storage = Storage::open(&config.storage).await?;
+        let wechat = Wechat::new(&config.wechat, &config.pay, clock.clone())?;
+        Ok(Self(Arc::new(Parts {
+            ids: IdSource::new(clock.clone(), config.node.id),
+            vault: Vault::new(config.privacy.data_key.expose()),
+            token_keys: TokenKeys::new(&config.auth),
+            sign_ins: moka::sync::Cache::builder()
+                .max_capacity(SIGN_INS_MAX)
+                .time_to_live(Duration::from_secs(60))
+                .build(),
+            jobs_due: Notify::new(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            config,
+            database,
+            cache,
+            storage,
+            wechat,
+            clock,
+        })))
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Run a task that shutdown waits for, and that goes on when nobody waits for it any more.
+    pub fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        use tracing::Instrument as _;
+        self.tasks.spawn(task.in_current_span())
+    }
+
+    /// Resolves when the application shall stop.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Tell everything to stop, wait for what is under way, and close the database.
+    pub async fn shut_down(&self) {
+        self.stop.cancel();
+        self.jobs_due.notify_waiters();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.database.close().await;
+    }
+}
+
+/// The clock of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the time of the machine is read")]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}

@@ -1,0 +1,59 @@
+//! One effect for one intention: the answer is kept in the transaction of the effect.
+
+use crate::{
+    data::{self, Session},
+    model::{
+        idempotency::{IdempotencyKey, KeyReused, StoredReply},
+        time::Timestamp,
+    },
+    service::{Error, Fault},
+};
+use aws_lc_rs::digest;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// One intention of one caller.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    scope: String,
+    key_hash: String,
+    request_hash: String,
+}
+
+fn hash(text: &[u8]) -> String {
+    hex::encode(digest::digest(&digest::SHA256, text))
+}
+
+impl Intent {
+    /// `holder` is who asks (`buyer:1`): keys of two callers never meet. `request` is everything that decides the effect.
+    pub fn new(holder: &str, route: &str, key: &IdempotencyKey, request: &impl Serialize) -> Self {
+        let request = serde_json::to_vec(&(route, request)).unwrap_or_default();
+        Self { scope: holder.to_owned(), key_hash: hash(key.as_str().as_bytes()), request_hash: hash(&request) }
+    }
+    /// What was answered before, if this intention was carried out.
+    ///
+    /// The caller commits the session all the same: on SQLite the answer may belong to a group that is not on the disk.
+    pub async fn replay<T, R>(&self, session: &mut Session) -> Result<Option<T>, Error<R>>
+    where
+        T: DeserializeOwned,
+        R: crate::model::refusal::Refusal + From<KeyReused>,
+    {
+        let Some(stored) = data::idempotency::find(session, &self.scope, &self.key_hash).await? else {
+            return Ok(None);
+        };
+        if stored.request_hash != self.request_hash {
+            return Err(Error::Refused(KeyReused.into()));
+        }
+        let reply = serde_json::from_str(&stored.reply);
+        reply.map(Some).map_err(|error| Fault::broken(format!("a stored reply cannot be read: {error}")).into())
+    }
+    /// Keep the answer. A twin that was faster makes the unit run again, which then replays.
+    pub async fn keep(&self, session: &mut Session, result: &impl Serialize, now: Timestamp) -> Result<(), Fault> {
+        let reply = serde_json::to_string(result).map_err(|error| Fault::broken(error.to_string()))?;
+        let stored = StoredReply { request_hash: self.request_hash.clone(), reply };
+        if data::idempotency::insert(session, &self.scope, &self.key_hash, &stored, now).await? {
+            Ok(())
+        } else {
+            Err(Fault::contended("the same key was used at the same time"))
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Enqueuing work, and ending it in the transaction of its effect.
+
+use crate::{
+    app::App,
+    data::{self, Session},
+    model::{
+        id::JobId,
+        job::{Claim, Work},
+        refusal::Refusal,
+        time::{Timestamp, days},
+    },
+    service::{Error, Fault, Never, attempt},
+};
+
+/// What is to become of a job whose use case has run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// It is done.
+    Done,
+    /// It is to be done again, as this work, at this time.
+    Again(Work, Timestamp),
+}
+
+/// Enqueue in the transaction of the change that needs it; the second of two with the same subject is dropped.
+pub async fn enqueue(app: &App, session: &mut Session, work: &Work, run_ms: Timestamp) -> Result<bool, data::Error> {
+    let key = subject(work);
+    let now = app.now();
+    data::job::enqueue(session, app.ids.next(JobId), work, run_ms, Some(&key), now).await
+}
+
+/// One job follows one thing: `poll_refund:7`.
+pub fn subject(work: &Work) -> String {
+    let id = match work {
+        Work::CloseUnpaidOrder { order } => order.0,
+        Work::QueryPayment { prepay, .. } => prepay.0,
+        Work::SendRefund { refund } | Work::PollRefund { refund, .. } => refund.0,
+        Work::CleanUp { slot } => *slot,
+    };
+    format!("{}:{id}", work.kind())
+}
+
+/// End the job in the session of its effect. When the lease was lost, the effect must not be committed.
+pub async fn end(session: &mut Session, claim: &Claim, next: &Next, now: Timestamp) -> Result<(), Fault> {
+    let held = match next {
+        Next::Done => data::job::finish(session, claim, now).await?,
+        Next::Again(work, run_ms) => data::job::again(session, claim, work, *run_ms).await?,
+    };
+    if held { Ok(()) } else { Err(Fault::broken("the lease of this job was lost; its effect is undone")) }
+}
+
+/// End a job that had nothing to write.
+pub async fn end_alone<R: Refusal>(app: &App, claim: &Claim, next: &Next) -> Result<(), Error<R>> {
+    attempt(|| async {
+        let mut session = app.database.write().await?;
+        end(&mut session, claim, next, app.now()).await?;
+        session.commit().await?;
+        Ok(())
+    })
+    .await
+}
+
+/// How long answers to idempotency keys are kept.
+const KEYS_KEPT_DAYS: u64 = 7;
+
+/// Delete what is past its time.
+pub async fn clean_up(app: &App, claim: &Claim) -> Result<(), Error<Never>> {
+    attempt(|| async {
+        let mut session = app.database.write().await?;
+        let now = app.now();
+        data::idempotency::purge(&mut session, now.minus(days(KEYS_KEPT_DAYS))).await?;
+        data::job::purge(&mut session, now.minus(days(app.config.jobs.keep_days))).await?;
+        end(&mut session, claim, &Next::Done, now).await?;
+        session.commit().await?;
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,11 @@
+//! Money that comes in. [`settle`] is the one way: notices, queries and the buyer's "I paid" all end there, and nothing
+//! else can mark an order as paid.
+
+mod attempt;
+mod notice;
+mod settle;
+
+pub use attempt::{Ended, ask, begin, end_attempt, follow};
+pub use notice::{NoticeAnswer, NoticeKind, notice};
+pub(super) use settle::accepted;
+pub use settle::{Ending, Outcome, fact, settle};

@@ -1,0 +1,230 @@
+//! What is sold: shown from the cache, changed by staff.
+
+use crate::{
+    app::App,
+    cache::{CategoriesKey, ProductKey, ProductListKey},
+    data::{
+        self,
+        product::{ListQuery, SkuRow},
+    },
+    model::{
+        id::{CategoryId, ProductId, SkuId},
+        money::Fen,
+        page::Page,
+        product::{Category, Product, ProductBrief, ProductDetail, ProductRefusal, ProductState},
+    },
+    service::{Error, Fault, attempt, audit, staff::Clerk},
+};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// All shelves: JSON of `Vec<Category>`.
+pub async fn categories(app: &App) -> Result<Bytes, Error<ProductRefusal>> {
+    let load = || async {
+        let list = data::product::categories(&mut app.database.read().await?).await?;
+        Ok::<_, Fault>(Some(list))
+    };
+    let text = app.cache.get_or_load(&CategoriesKey, load).await?;
+    Ok(text.unwrap_or_else(|| Bytes::from_static(b"[]")))
+}
+
+/// A page of what is on sale: JSON of `Page<ProductBrief>`.
+pub async fn list(app: &App, query: &ListQuery) -> Result<Bytes, Error<ProductRefusal>> {
+    let ListQuery { category, text, sort, after, limit } = query;
+    let shelf = category.map_or(0, |shelf| shelf.0);
+    let (value, id) = after.unwrap_or_default();
+    let key = ProductListKey(format!("{shelf}.{sort}.{value}.{id}.{limit}.{text}"));
+    let load = || async {
+        let asked = ListQuery { limit: limit + 1, ..query.clone() };
+        let rows = data::product::list(&mut app.database.read().await?, &asked).await?;
+        Ok::<_, Fault>(Some(Page::cut(rows, *limit, |row| data::product::place(row, *sort))))
+    };
+    let text = app.cache.get_or_load(&key, load).await?;
+    text.ok_or_else(|| Fault::broken("a list is never absent").into())
+}
+
+/// A product as its page shows it: JSON of `ProductDetail`. Only what is on sale is shown.
+pub async fn view(app: &App, id: ProductId) -> Result<Bytes, Error<ProductRefusal>> {
+    let load = || async {
+        let mut session = app.database.read().await?;
+        let Some(product) = data::product::find(&mut session, id).await? else { return Ok(None) };
+        if product.state != ProductState::OnSale {
+            return Ok(None);
+        }
+        let skus = data::product::skus(&mut session, id).await?;
+        detail(product, skus).map(Some)
+    };
+    app.cache.get_or_load(&ProductKey(id), load).await?.ok_or_else(|| ProductRefusal::NotFound.into())
+}
+
+fn detail(product: Product, mut skus: Vec<crate::model::product::Sku>) -> Result<ProductDetail, Fault> {
+    let id = product.id;
+    skus.retain(|sku| sku.active);
+    ProductDetail::of(product, skus)
+        .ok_or_else(|| data::Error::Corrupt { table: "products", column: "pictures", row: id.to_string() }.into())
+}
+
+/// All products in every state, for staff.
+pub async fn list_all(app: &App, before: Option<i64>, limit: i64) -> Result<Page<ProductBrief>, Error<ProductRefusal>> {
+    let mut session = app.database.read().await?;
+    let rows = data::product::list_all(&mut session, before.unwrap_or(i64::MAX), limit + 1).await?;
+    Ok(Page::cut(rows, limit, |row| crate::model::page::Place { value: 0, id: row.id.0 }))
+}
+
+/// A product in any state with all its SKUs, for staff.
+pub async fn inspect(app: &App, id: ProductId) -> Result<ProductDetail, Error<ProductRefusal>> {
+    let mut session = app.database.read().await?;
+    let product = data::product::find(&mut session, id).await?.ok_or(ProductRefusal::NotFound)?;
+    let skus = data::product::skus(&mut session, id).await?;
+    ProductDetail::of(product, skus).ok_or_else(|| Fault::broken("pictures of a product are not a JSON array").into())
+}
+
+/// A SKU as staff write it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SkuDraft {
+    /// Which to change; absent for a new one.
+    pub id: Option<SkuId>,
+    /// `Sand / L`.
+    pub name: String,
+    /// Price of one piece, in fen.
+    pub price_fen: Fen,
+    /// Whether it can be bought.
+    pub active: bool,
+    /// Pieces there are at first, of a new one.
+    pub initial_qty: i64,
+}
+
+/// A product as staff write it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProductDraft {
+    /// Where it stands.
+    pub category_id: CategoryId,
+    /// Shown name.
+    pub title: String,
+    /// One line beneath it.
+    pub subtitle: String,
+    /// The long text.
+    pub detail: String,
+    /// All pictures, the cover first.
+    pub pictures: Vec<String>,
+    /// Whether it can be bought.
+    pub state: ProductState,
+    /// What can be bought; at least one.
+    pub skus: Vec<SkuDraft>,
+}
+
+impl ProductDraft {
+    fn row(&self, id: ProductId, version: i64, app: &App) -> Product {
+        let prices = self.skus.iter().filter(|sku| sku.active).map(|sku| sku.price_fen);
+        Product {
+            id,
+            category_id: self.category_id,
+            title: self.title.clone(),
+            subtitle: self.subtitle.clone(),
+            detail: self.detail.clone(),
+            cover_url: self.pictures.first().cloned().unwrap_or_default(),
+            pictures: serde_json::to_string(&self.pictures).unwrap_or_default(),
+            price_fen: prices.min().unwrap_or_default(),
+            sales: 0,
+            state: self.state,
+            version,
+            created_ms: app.now(),
+        }
+    }
+}
+
+/// A new shelf.
+pub async fn create_category(
+    app: &App,
+    clerk: &Clerk,
+    name: &str,
+    position: i64,
+) -> Result<Category, Error<ProductRefusal>> {
+    let category = attempt(|| async {
+        let mut act = audit::begin(app).await?;
+        let category = Category { id: app.ids.next(CategoryId), name: name.to_owned(), position };
+        data::product::insert_category(&mut act, &category, app.now()).await?;
+        let target = format!("category:{}", category.id);
+        act.commit::<ProductRefusal>(app, clerk, "category.create", &target, &category).await?;
+        Ok::<_, Error<ProductRefusal>>(category)
+    })
+    .await?;
+    app.cache.forget(&CategoriesKey).await;
+    Ok(category)
+}
+
+/// A new product with its SKUs and their stock.
+pub async fn create(app: &App, clerk: &Clerk, draft: &ProductDraft) -> Result<ProductDetail, Error<ProductRefusal>> {
+    let id = attempt(|| async {
+        let mut act = audit::begin(app).await?;
+        data::product::find_category(&mut act, draft.category_id).await?.ok_or(ProductRefusal::CategoryMissing)?;
+        let id = app.ids.next(ProductId);
+        data::product::insert(&mut act, &draft.row(id, 1, app)).await?;
+        insert_skus(app, &mut act, id, draft).await?;
+        act.commit::<ProductRefusal>(app, clerk, "product.create", &format!("product:{id}"), draft).await?;
+        Ok::<_, Error<ProductRefusal>>(id)
+    })
+    .await?;
+    changed(app, id).await;
+    inspect(app, id).await
+}
+
+/// Change a product that is still at `version`, and its SKUs. A SKU that is not named stays as it is: it may stand in
+/// orders, so it can be made inactive but not deleted.
+pub async fn change(
+    app: &App,
+    clerk: &Clerk,
+    id: ProductId,
+    version: i64,
+    draft: &ProductDraft,
+) -> Result<ProductDetail, Error<ProductRefusal>> {
+    attempt(|| async {
+        let mut act = audit::begin(app).await?;
+        data::product::find_category(&mut act, draft.category_id).await?.ok_or(ProductRefusal::CategoryMissing)?;
+        data::product::find(&mut act, id).await?.ok_or(ProductRefusal::NotFound)?;
+        if !data::product::update(&mut act, &draft.row(id, version, app), app.now()).await? {
+            return Err(ProductRefusal::Changed.into());
+        }
+        for (position, sku) in (0_i64..).zip(&draft.skus) {
+            let Some(sku_id) = sku.id else { continue };
+            if !data::product::update_sku(&mut act, &sku_row(sku_id, id, sku, position)).await? {
+                return Err(ProductRefusal::SkuMissing.into());
+            }
+        }
+        insert_skus(app, &mut act, id, draft).await?;
+        act.commit(app, clerk, "product.change", &format!("product:{id}"), draft).await
+    })
+    .await?;
+    changed(app, id).await;
+    inspect(app, id).await
+}
+
+fn sku_row(id: SkuId, product_id: ProductId, sku: &SkuDraft, position: i64) -> SkuRow {
+    SkuRow { id, product_id, name: sku.name.clone(), price_fen: sku.price_fen, active: sku.active, position }
+}
+
+async fn insert_skus(
+    app: &App,
+    session: &mut data::Session,
+    product: ProductId,
+    draft: &ProductDraft,
+) -> Result<(), data::Error> {
+    let new = (0_i64..).zip(&draft.skus).filter(|(_, sku)| sku.id.is_none());
+    let (mut rows, mut stock) = (Vec::new(), Vec::new());
+    for (position, sku) in new {
+        let id = app.ids.next(SkuId);
+        rows.push(sku_row(id, product, sku, position));
+        stock.push((id, sku.initial_qty));
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    data::product::insert_skus(session, &rows).await?;
+    data::stock::insert(session, &stock).await
+}
+
+/// Forget the hot copies of a product, after the commit that changed it.
+pub async fn changed(app: &App, id: ProductId) {
+    app.cache.forget(&ProductKey(id)).await;
+    app.cache.forget_all::<ProductListKey>().await;
+}

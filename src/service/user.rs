@@ -1,0 +1,140 @@
+//! Signing in with WeChat, and what a person keeps here.
+
+use crate::{
+    app::App,
+    data::{self, Session},
+    model::{
+        id::{IdentityId, UserId},
+        token::{Audience, Tokens},
+        user::{Identity, User, UserRefusal, UserState, is_openid},
+    },
+    service::{Error, Fault, attempt, token, token::Buyer},
+    wechat::{self, ErrorKind, LoginSession},
+};
+
+/// A person as it sees itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The row.
+    pub user: User,
+    /// The phone number, opened.
+    pub phone: Option<String>,
+}
+
+/// Sign in with a code of `wx.login`. The first sign-in makes the person.
+pub async fn sign_in(app: &App, appid: &str, code: &str) -> Result<(Profile, Tokens), Error<UserRefusal>> {
+    if !app.wechat.knows_app(appid) {
+        return Err(UserRefusal::AppUnknown.into());
+    }
+    let login = app.wechat.code2session(appid, code).await.map_err(refused)?;
+    if !is_openid(&login.openid) {
+        return Err(Fault::broken("WeChat named a user in a way that cannot be stored").into());
+    }
+    attempt(|| sign_in_once(app, appid, &login)).await
+}
+
+/// WeChat's no, in our words.
+fn refused(error: wechat::Error) -> Error<UserRefusal> {
+    match error.kind() {
+        ErrorKind::CodeInvalid => UserRefusal::CodeInvalid.into(),
+        ErrorKind::Risky => UserRefusal::Risky.into(),
+        ErrorKind::TooMany | ErrorKind::Frequency => UserRefusal::WechatTooMany.into(),
+        _ => error.into(),
+    }
+}
+
+async fn sign_in_once(app: &App, appid: &str, login: &LoginSession) -> Result<(Profile, Tokens), Error<UserRefusal>> {
+    let mut session = app.database.write().await?;
+    let id = recognise(app, &mut session, appid, login).await?;
+    let user = data::user::find(&mut session, id).await?.ok_or(Fault::broken("an identity without its user"))?;
+    if user.state == UserState::Disabled {
+        return Err(UserRefusal::Disabled.into());
+    }
+    let tokens = token::issue(app, &mut session, Audience::Buyer, id.0, appid, &login.openid).await?;
+    session.commit().await?;
+    Ok((profile_of(app, user)?, tokens))
+}
+
+/// Whose identity this is; a new person when nobody's. Two first sign-ins at once meet in a unique key, and the loser
+/// runs again and finds the winner's.
+async fn recognise(app: &App, session: &mut Session, appid: &str, login: &LoginSession) -> Result<UserId, Fault> {
+    let now = app.now();
+    let sealed =
+        |id: IdentityId| app.vault.seal(&format!("identities.session_key:{id}"), login.session_key.expose().as_bytes());
+    if let Some(known) = data::user::find_identity(session, appid, &login.openid).await? {
+        data::user::see_identity(session, known.id, &sealed(known.id), now).await?;
+        if let Some(unionid) = &login.unionid
+            && data::user::find_by_unionid(session, unionid).await?.is_none()
+        {
+            data::user::join_union(session, known.user_id, unionid, now).await?;
+        }
+        return Ok(known.user_id);
+    }
+    let same_person = match &login.unionid {
+        Some(unionid) => data::user::find_by_unionid(session, unionid).await?,
+        None => None,
+    };
+    let user_id = if let Some(user) = same_person {
+        user.id
+    } else {
+        let id = app.ids.next(UserId);
+        data::user::insert(session, id, login.unionid.as_deref(), now).await?;
+        id
+    };
+    let id = app.ids.next(IdentityId);
+    let identity = Identity { id, user_id, appid: appid.to_owned(), openid: login.openid.clone() };
+    data::user::insert_identity(session, &identity, &sealed(id), now).await?;
+    Ok(user_id)
+}
+
+fn phone_place(id: UserId) -> String {
+    format!("users.phone:{id}")
+}
+
+fn profile_of(app: &App, user: User) -> Result<Profile, Fault> {
+    let opened = user.phone_sealed.as_ref().map(|sealed| app.vault.open(&phone_place(user.id), sealed));
+    let phone = match opened {
+        None => None,
+        Some(Some(plain)) => String::from_utf8(plain).ok(),
+        Some(None) => return Err(Fault::broken("a phone number does not open with privacy.data_key")),
+    };
+    Ok(Profile { user, phone })
+}
+
+/// The person behind a token.
+pub async fn view(app: &App, buyer: &Buyer) -> Result<Profile, Error<UserRefusal>> {
+    let mut session = app.database.read().await?;
+    let user = data::user::find(&mut session, buyer.id).await?.ok_or(UserRefusal::NotFound)?;
+    drop(session);
+    Ok(profile_of(app, user)?)
+}
+
+/// What the person wants to be called and to look like.
+pub async fn change(app: &App, buyer: &Buyer, nickname: &str, avatar_url: &str) -> Result<Profile, Error<UserRefusal>> {
+    attempt(|| async {
+        let mut session = app.database.write().await?;
+        if !data::user::set_profile(&mut session, buyer.id, nickname, avatar_url, app.now()).await? {
+            return Err(UserRefusal::NotFound.into());
+        }
+        session.commit().await?;
+        Ok(())
+    })
+    .await?;
+    view(app, buyer).await
+}
+
+/// Exchange a code of the phone-number button, and keep the number with the person who sent it.
+pub async fn bind_phone(app: &App, buyer: &Buyer, code: &str) -> Result<Profile, Error<UserRefusal>> {
+    let phone = app.wechat.phone_number(&buyer.appid, code).await.map_err(refused)?;
+    let number = format!("+{}{}", phone.country_code, phone.number);
+    let sealed = app.vault.seal(&phone_place(buyer.id), number.as_bytes());
+    let index = app.vault.index("users.phone", &number);
+    let mut session = app.database.write().await?;
+    match data::user::set_phone(&mut session, buyer.id, &sealed, &index, app.now()).await {
+        Ok(true) => session.commit().await?,
+        Ok(false) => return Err(UserRefusal::NotFound.into()),
+        Err(data::Error::Conflict { .. }) => return Err(UserRefusal::PhoneTaken.into()),
+        Err(error) => return Err(error.into()),
+    }
+    view(app, buyer).await
+}

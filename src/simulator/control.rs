@@ -1,0 +1,255 @@
+//! The control interface under `/_simulator/api/`: what the console's buttons, scripts and a tour use.
+//!
+//! It is JSON without any login: the simulator is a development tool and holds no secret but made-up ones. Requests
+//! that a browser sends from another site are refused, so that no web page can press the buttons.
+
+use super::{
+    Callback, Error, NewUser, Simulator, Trick,
+    cashier::Invocation,
+    faults::Settings,
+    record::{Payment, User},
+};
+use axum::{
+    Json, Router,
+    extract::{Path, Query, Request, State},
+    http::{Method, StatusCode},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// How many records of a kind the state shows unless asked otherwise.
+const SHOWN: usize = 50;
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, code) = match &self {
+            Self::Missing { .. } => (StatusCode::NOT_FOUND, "missing"),
+            Self::Refused(_) => (StatusCode::CONFLICT, "refused"),
+            Self::File { .. } | Self::Journal { .. } | Self::Keys(_) => (StatusCode::INTERNAL_SERVER_ERROR, "fault"),
+        };
+        (status, Json(json!({ "error": code, "message": self.to_string() }))).into_response()
+    }
+}
+
+/// The routes.
+pub(super) fn routes() -> Router<Simulator> {
+    Router::new()
+        .route("/_simulator/api/state", get(state))
+        .route("/_simulator/api/materials", get(materials))
+        .route("/_simulator/api/users", post(add_user))
+        .route("/_simulator/api/users/{id}/js_code", post(js_code))
+        .route("/_simulator/api/users/{id}/phone_code", post(phone_code))
+        .route("/_simulator/api/cashier", post(open_cashier).get(find_prepay))
+        .route("/_simulator/api/payments/{out_trade_no}/{act}", post(act_on_payment))
+        .route("/_simulator/api/callbacks/{id}/{act}", post(act_on_callback))
+        .route("/_simulator/api/faults", get(faults).put(set_faults))
+        .layer(middleware::from_fn(same_site))
+}
+
+async fn same_site(request: Request, next: Next) -> Response {
+    let foreign = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    if foreign && request.method() != Method::GET {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    next.run(request).await
+}
+
+#[derive(Deserialize)]
+struct Range {
+    limit: Option<usize>,
+}
+
+/// Everything, the newest first.
+async fn state(State(simulator): State<Simulator>, Query(range): Query<Range>) -> Json<Value> {
+    let limit = range.limit.unwrap_or(SHOWN);
+    let ledger = simulator.lock();
+    let users: Vec<&User> = ledger.users.rows().rev().take(limit).collect();
+    let payments: Vec<&Payment> = ledger.payments.rows().rev().take(limit).collect();
+    let refunds: Vec<_> = ledger.refunds.rows().rev().take(limit).collect();
+    let callbacks: Vec<&Callback> = ledger.callbacks.rows().rev().take(limit).collect();
+    let apps: Vec<&str> = simulator.options().apps.iter().map(|(appid, _)| appid.as_str()).collect();
+    Json(json!({
+        "now_ms": simulator.now(),
+        "mchid": simulator.options().mchid,
+        "speed": simulator.options().speed,
+        "apps": apps,
+        "users": users,
+        "payments": payments,
+        "refunds": refunds,
+        "callbacks": callbacks,
+        "counts": {
+            "users": ledger.users.len(), "payments": ledger.payments.len(),
+            "refunds": ledger.refunds.len(), "callbacks": ledger.callbacks.len(),
+        },
+        "faults": simulator.faults().get(),
+    }))
+}
+
+async fn materials(State(simulator): State<Simulator>) -> Json<Value> {
+    let mut view = json!(simulator.materials());
+    let apps = simulator.options().apps.iter().map(|(appid, secret)| json!({ "appid": appid, "secret": secret }));
+    view["apps"] = apps.collect();
+    Json(view)
+}
+
+async fn add_user(State(simulator): State<Simulator>, Json(new): Json<NewUser>) -> Result<Json<User>, Error> {
+    simulator.add_user(new).map(Json)
+}
+
+#[derive(Deserialize)]
+struct InApp {
+    appid: String,
+}
+
+type CodeAnswer = Result<Json<Value>, Error>;
+
+async fn js_code(State(simulator): State<Simulator>, Path(id): Path<String>, Json(app): Json<InApp>) -> CodeAnswer {
+    Ok(Json(json!({ "code": simulator.js_code(&app.appid, &id)? })))
+}
+
+async fn phone_code(State(simulator): State<Simulator>, Path(id): Path<String>, Json(app): Json<InApp>) -> CodeAnswer {
+    Ok(Json(json!({ "code": simulator.phone_code(&app.appid, &id)? })))
+}
+
+async fn open_cashier(
+    State(simulator): State<Simulator>,
+    Json(invocation): Json<Invocation>,
+) -> Result<Json<Payment>, Error> {
+    simulator.open_cashier(&invocation).map(Json)
+}
+
+#[derive(Deserialize)]
+struct ByPrepay {
+    prepay_id: String,
+}
+
+/// What the cashier page shows.
+async fn find_prepay(
+    State(simulator): State<Simulator>,
+    Query(query): Query<ByPrepay>,
+) -> Result<Json<Payment>, Error> {
+    simulator.payment_of_prepay(&query.prepay_id).map(Json)
+}
+
+async fn act_on_payment(
+    State(simulator): State<Simulator>,
+    Path((out_trade_no, act)): Path<(String, String)>,
+) -> Result<Json<Payment>, Error> {
+    let payment = match act.as_str() {
+        "pay" => simulator.pay(&out_trade_no),
+        "fail" => simulator.fail(&out_trade_no),
+        "cancel" => simulator.cancel(&out_trade_no),
+        _ => Err(Error::missing("act", &act)),
+    };
+    payment.map(Json)
+}
+
+#[derive(Deserialize)]
+struct Manner {
+    /// For `forge`.
+    trick: Option<Trick>,
+    /// For `duplicate`.
+    count: Option<usize>,
+    /// For `delay`.
+    delay_ms: Option<u32>,
+}
+
+async fn act_on_callback(
+    State(simulator): State<Simulator>,
+    Path((id, act)): Path<(String, String)>,
+    Query(manner): Query<Manner>,
+) -> Result<Json<Callback>, Error> {
+    let callback = match act.as_str() {
+        "resend" => simulator.send_now(&id, &[Trick::None]).await,
+        "duplicate" => {
+            let copies = vec![Trick::None; manner.count.unwrap_or(2).clamp(2, 100)];
+            simulator.send_now(&id, &copies).await
+        }
+        "forge" => simulator.send_now(&id, &[manner.trick.unwrap_or(Trick::ForeignKey)]).await,
+        "probe" => {
+            simulator.send_now(&id, &[Trick::SignTest]).await?;
+            simulator.send_now(&id, &[Trick::None]).await
+        }
+        "delay" => simulator.plan(&id, Some(manner.delay_ms.unwrap_or(60_000))),
+        "drop" => simulator.plan(&id, None),
+        _ => Err(Error::missing("act", &act)),
+    };
+    callback.map(Json)
+}
+
+async fn faults(State(simulator): State<Simulator>) -> Json<Settings> {
+    Json(simulator.faults().get())
+}
+
+/// Replaces all faults; a field left out is no fault.
+async fn set_faults(State(simulator): State<Simulator>, Json(settings): Json<Settings>) -> Json<Settings> {
+    simulator.faults().set(settings);
+    faults(State(simulator)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test::{APPID, Merchant};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_script_can_log_in_open_the_cashier_and_pay() {
+        let merchant = Merchant::new();
+        let new = merchant.plain("POST", "/_simulator/api/users", json!({ "id": "bob", "name": "小波" })).await;
+        assert_eq!(new.json["name"], "小波");
+        let code = merchant.plain("POST", "/_simulator/api/users/bob/js_code", json!({ "appid": APPID })).await;
+        assert_eq!(code.json["code"].as_str().map(str::len), Some(32));
+        let nobody = merchant.plain("POST", "/_simulator/api/users/eve/js_code", json!({ "appid": APPID })).await;
+        assert_eq!(nobody.status, StatusCode::NOT_FOUND);
+
+        let package = format!("prepay_id={}", merchant.prepay("order-1", 100).await);
+        let (time, nonce) = ("1795320000", "abc");
+        let good = json!({ "timeStamp": time, "nonceStr": nonce, "package": package, "signType": "RSA",
+                           "paySign": merchant.pay_sign(APPID, time, nonce, &package) });
+        let open = async |body: Value| merchant.plain("POST", "/_simulator/api/cashier", body).await;
+        assert_eq!(open(good.clone()).await.json["total_fen"], 100);
+        for (name, value) in [
+            ("nonceStr", json!("abd")),
+            ("signType", json!("MD5")),
+            ("package", json!("prepay_id=wx0")),
+            ("appId", json!("wxother")),
+            ("timeStamp", json!("1795320000000")),
+            ("paySign", json!(merchant.pay_sign("wxother", time, nonce, &package))),
+        ] {
+            let mut bad = good.clone();
+            bad[name] = value;
+            assert!(open(bad).await.status.is_client_error(), "{name}");
+        }
+        let paid = merchant.plain("POST", "/_simulator/api/payments/order-1/pay", Value::Null).await;
+        assert_eq!(paid.json["state"], "SUCCESS");
+        let again = merchant.plain("POST", "/_simulator/api/payments/order-1/pay", Value::Null).await;
+        assert_eq!(again.status, StatusCode::CONFLICT);
+        let callback = merchant.simulator.callbacks()[0].id.clone();
+        for (act, attempts) in [("forge", 1), ("forge?trick=stale", 2), ("duplicate?count=3", 5), ("probe", 7)] {
+            let path = format!("/_simulator/api/callbacks/{callback}/{act}");
+            let reply = merchant.plain("POST", &path, Value::Null).await;
+            assert_eq!(reply.json["attempts"].as_array().map(Vec::len), Some(attempts), "{act}");
+        }
+        let path = format!("/_simulator/api/callbacks/{callback}/drop");
+        assert_eq!(merchant.plain("POST", &path, Value::Null).await.json["state"], "dropped");
+        assert!(merchant.simulator.pending_callbacks().is_empty());
+    }
+
+    #[tokio::test]
+    async fn faults_are_set_as_a_whole_and_other_sites_may_not() {
+        let merchant = Merchant::new();
+        let path = "/_simulator/api/faults";
+        let set = merchant.plain("PUT", path, json!({ "duplicate": 2, "callback_key": "mixed" })).await;
+        assert_eq!((&set.json["duplicate"], &set.json["callback_key"]), (&json!(2), &json!("mixed")));
+        assert!(merchant.plain("PUT", path, json!({ "duplicates": 2 })).await.status.is_client_error());
+        let request = Request::builder().method("PUT").uri(path).header("content-type", "application/json");
+        let request = request.header("sec-fetch-site", "cross-site").body("{}".into()).expect("request");
+        assert_eq!(merchant.send(request).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(merchant.simulator.faults().get().duplicate, 2);
+        let materials = merchant.plain("GET", "/_simulator/api/materials", Value::Null).await;
+        assert_eq!(materials.json["apps"][0]["appid"], APPID);
+    }
+}
