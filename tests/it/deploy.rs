@@ -3,7 +3,10 @@
 
 use crate::support::{
     Backend, backend,
-    servers::{Folder, ServerProcess, process::free_port},
+    servers::{
+        Folder, ServerProcess,
+        process::{free_port, is_root},
+    },
 };
 use axum::{Router, extract::Request, http::StatusCode, routing::any};
 use std::path::Path;
@@ -41,7 +44,7 @@ fn settings(folder: &Path, tls: u16, plain: u16, nodes: [u16; 2]) -> String {
     std::fs::write(folder.join("tls.key"), key.signing_key.serialize_pem()).unwrap();
     let here = folder.display();
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-    let paths: String = paths.iter().map(|name| format!("    {name}_temp_path {here}/{name};\n")).collect();
+    let paths = paths.map(|name| format!("    {name}_temp_path {here}/{name};\n")).concat();
     let pairs = [
         ("/etc/nginx/weizhan", here.to_string()),
         ("/var/log/nginx", here.to_string()),
@@ -49,7 +52,11 @@ fn settings(folder: &Path, tls: u16, plain: u16, nodes: [u16; 2]) -> String {
         ("listen 80;", format!("listen 127.0.0.1:{plain};")),
         ("listen 443 ssl http2;", format!("listen 127.0.0.1:{tls} ssl http2;")),
         ("http {\n", format!("http {{\n{paths}")),
-        ("worker_processes auto;", "worker_processes 1;\ndaemon off;".to_owned()),
+        // The workers of a root nginx are nobody, who may not look into a temporary folder of root.
+        (
+            "worker_processes auto;",
+            format!("worker_processes 1;\ndaemon off;\n{}", if is_root() { "user root;" } else { "" }),
+        ),
         // An unprivileged user may not raise it.
         ("worker_rlimit_nofile 65536;\n", String::new()),
         ("worker_connections 16384;", "worker_connections 512;".to_owned()),
