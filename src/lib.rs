@@ -1,8 +1,14 @@
 //! weizhan (微栈): a self-hosted backend platform for WeChat mini-programs.
 
+pub mod app;
 pub mod cache;
+pub mod compute;
 pub mod config;
 pub mod data;
 pub mod http;
 pub mod model;
+pub mod service;
+pub mod simulator;
 pub mod storage;
+pub mod telemetry;
+pub mod wechat;

@@ -135,7 +135,7 @@ impl App {
             token_keys: TokenKeys::new(&config.auth),
             sign_ins: moka::sync::Cache::builder()
                 .max_capacity(SIGN_INS_MAX)
-                .time_to_live(Duration::from_secs(60))
+                .time_to_live(Duration::from_mins(1))
                 .build(),
             jobs_due: Notify::new(),
             limits: Limits::new(&config.limits),

@@ -87,10 +87,10 @@ impl Limits {
         if self.checks.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             self.all.iter().for_each(governor::RateLimiter::retain_recent);
         }
-        let limiter = &self.all[limited as usize];
-        limiter.check_key(&caller).map_err(|until| {
+        let gate = &self.all[limited as usize];
+        gate.check_key(&caller).map_err(|until| {
             use governor::clock::Clock as _;
-            until.wait_time_from(limiter.clock().now())
+            until.wait_time_from(gate.clock().now())
         })
     }
 }

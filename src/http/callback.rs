@@ -80,7 +80,7 @@ fn told(answer: NoticeAnswer) -> Response {
         NoticeAnswer::Fault(error) => {
             // Logged where every fault is, by becoming a Problem; WeChat gets its own form.
             let problem = super::problem::Problem::from(error);
-            fail(if problem.status == 500 { 500 } else { 503 }, "not_stored")
+            fail(if problem.status() == StatusCode::INTERNAL_SERVER_ERROR { 500 } else { 503 }, "not_stored")
         }
     }
 }

@@ -17,7 +17,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
                            connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// The routes of the document.
-pub(super) fn routes(document: utoipa::openapi::OpenApi) -> Router<App> {
+pub(super) fn routes(document: &utoipa::openapi::OpenApi) -> Router<App> {
     let text: Arc<str> = document.to_json().unwrap_or_default().into();
     let config = Arc::new(Config::from("/openapi.json"));
     Router::new()

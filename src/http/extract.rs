@@ -20,11 +20,11 @@ use std::{marker::PhantomData, net::IpAddr, str::FromStr, time::Duration};
 
 /// Where a request came from, and its name in the log.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub(super) struct Origin {
     /// The client's address; a listed proxy is believed about it.
-    pub ip: IpAddr,
+    pub(super) ip: IpAddr,
     /// The request's name.
-    pub id: RequestId,
+    pub(super) id: RequestId,
 }
 
 impl<S: Sync> FromRequestParts<S> for Origin {
@@ -36,13 +36,13 @@ impl<S: Sync> FromRequestParts<S> for Origin {
 
 impl Origin {
     /// Count a call from this address against a limit.
-    pub fn limit(&self, app: &App, limited: Limited) -> Result<(), Problem> {
+    pub(super) fn limit(&self, app: &App, limited: Limited) -> Result<(), Problem> {
         limit(app, limited, Caller::at(self.ip))
     }
 }
 
 /// Count a call against a limit.
-pub fn limit(app: &App, limited: Limited, caller: Caller) -> Result<(), Problem> {
+pub(super) fn limit(app: &App, limited: Limited, caller: Caller) -> Result<(), Problem> {
     app.limits.check(limited, caller).map_err(|wait| Problem::of("limit.too_many").retry_after(wait.as_secs() + 1))
 }
 
@@ -56,9 +56,9 @@ fn no_token() -> Problem {
 
 /// A signed-in buyer.
 #[derive(Debug, Clone)]
-pub struct Buyer(
+pub(super) struct Buyer(
     /// Who.
-    pub service::token::Buyer,
+    pub(super) service::token::Buyer,
 );
 
 impl FromRequestParts<App> for Buyer {
@@ -72,7 +72,7 @@ impl FromRequestParts<App> for Buyer {
 }
 
 /// A right that a route asks for, as a type: a handler cannot forget to ask.
-pub trait Right: Send + Sync {
+pub(super) trait Right: Send + Sync {
     /// Which; `None` for any member of staff.
     const PERMISSION: Option<Permission>;
 }
@@ -81,7 +81,7 @@ macro_rules! rights {
     ($($(#[$doc:meta])* $name:ident = $permission:expr;)+) => { $(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
-        pub struct $name;
+        pub(super) struct $name;
         impl Right for $name {
             const PERMISSION: Option<Permission> = $permission;
         }
@@ -104,11 +104,11 @@ rights! {
 
 /// A member of staff who has the right `R`.
 #[derive(Debug, Clone)]
-pub struct Staff<R>(
+pub(super) struct Staff<R>(
     /// Who.
-    pub Clerk,
+    pub(super) Clerk,
     /// The right, which has no value.
-    pub PhantomData<R>,
+    pub(super) PhantomData<R>,
 );
 
 impl<R: Right> FromRequestParts<App> for Staff<R> {
@@ -126,9 +126,9 @@ impl<R: Right> FromRequestParts<App> for Staff<R> {
 
 /// The client's name for one intention.
 #[derive(Debug, Clone)]
-pub struct IdempotencyKey(
+pub(super) struct IdempotencyKey(
     /// The key.
-    pub model::idempotency::IdempotencyKey,
+    pub(super) model::idempotency::IdempotencyKey,
 );
 
 impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
@@ -143,9 +143,9 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
 
 /// The one id in the path. What is no id names nothing: 404.
 #[derive(Debug, Clone, Copy)]
-pub struct Id<T>(
+pub(super) struct Id<T>(
     /// The id.
-    pub T,
+    pub(super) T,
 );
 
 impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
@@ -158,9 +158,9 @@ impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
 
 /// Query parameters, all known and well formed.
 #[derive(Debug, Clone)]
-pub struct Params<T>(
+pub(super) struct Params<T>(
     /// The parameters.
-    pub T,
+    pub(super) T,
 );
 
 impl<T: DeserializeOwned + Validate<Context = ()>, S: Sync> FromRequestParts<S> for Params<T> {
@@ -188,9 +188,9 @@ fn wrong_fields(report: &garde::Report, prefix: &str) -> Vec<FieldError> {
 
 /// A JSON body that was read whole and checked: no unknown field, every value in its bounds.
 #[derive(Debug, Clone)]
-pub struct Valid<T>(
+pub(super) struct Valid<T>(
     /// The body.
-    pub T,
+    pub(super) T,
 );
 
 impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest<App> for Valid<T> {
@@ -212,7 +212,7 @@ impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest<App> for Valid<T>
 }
 
 /// The body as it came, within the limits of size and time.
-pub async fn read_body(request: Request, app: &App) -> Result<Bytes, Problem> {
+pub(super) async fn read_body(request: Request, app: &App) -> Result<Bytes, Problem> {
     let patience = Duration::from_millis(app.config.server.body_timeout_ms);
     match tokio::time::timeout(patience, Bytes::from_request(request, app)).await {
         Err(_) => Err(Problem::of("http.body_timeout")),
@@ -242,33 +242,33 @@ fn not_read(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
 #[derive(Debug, Clone, Default, serde::Deserialize, Validate, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct PageParams {
+pub(super) struct PageParams {
     /// Where the page starts: `next` of the page before.
     #[garde(length(max = 100))]
     #[param(max_length = 100)]
-    pub cursor: Option<String>,
+    pub(super) cursor: Option<String>,
     /// Rows, 20 unless said otherwise.
     #[garde(skip)]
     #[param(minimum = 1, maximum = 100)]
     #[serde(default, deserialize_with = "number")]
-    pub limit: Option<i64>,
+    pub(super) limit: Option<i64>,
 }
 
 /// Query values are text; a number is read from it.
-pub fn number<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<i64>, D::Error> {
+pub(super) fn number<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<i64>, D::Error> {
     let text = <std::borrow::Cow<'_, str> as serde::Deserialize>::deserialize(input)?;
     text.parse().map(Some).map_err(|_| serde::de::Error::custom("a whole number is expected"))
 }
 
 /// Rows of a page, within bounds.
-pub fn rows(limit: Option<i64>) -> Result<i64, Problem> {
+pub(super) fn rows(limit: Option<i64>) -> Result<i64, Problem> {
     let rows = limit.unwrap_or(20);
     let fits = (1..=ROWS_MAX).contains(&rows);
     if fits { Ok(rows) } else { Err(Problem::invalid_field("limit", format!("between 1 and {ROWS_MAX} rows"))) }
 }
 
 /// Where a page starts.
-pub fn place(cursor: Option<&str>) -> Result<Option<model::page::Place>, Problem> {
+pub(super) fn place(cursor: Option<&str>) -> Result<Option<model::page::Place>, Problem> {
     let read = |text| {
         let place = model::page::Place::from_cursor(text);
         place.ok_or_else(|| Problem::invalid_field("cursor", "this cursor was not made by this list"))
@@ -278,9 +278,9 @@ pub fn place(cursor: Option<&str>) -> Result<Option<model::page::Place>, Problem
 
 /// 201 with a body.
 #[derive(Debug)]
-pub struct Created<T>(
+pub(super) struct Created<T>(
     /// The body.
-    pub T,
+    pub(super) T,
 );
 
 impl<T: serde::Serialize> IntoResponse for Created<T> {

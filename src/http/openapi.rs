@@ -1,6 +1,6 @@
 //! The OpenAPI 3.1 document: what all operations have in common.
 
-use super::problem::{FieldError, Problem};
+use super::problem::{FieldError, ProblemView};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -33,7 +33,7 @@ pub use super::route::document;
         (name = "wechat", description = "Called by WeChat; answers in WeChat's own form"),
         (name = "system", description = "For machines that watch a node"),
     ),
-    components(schemas(Problem, FieldError)),
+    components(schemas(ProblemView, FieldError)),
     modifiers(&Security)
 )]
 pub(super) struct Head;

@@ -20,34 +20,39 @@ pub struct FieldError {
     pub detail: String,
 }
 
+/// What went wrong. Boxed, since every handler's result carries the room for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem(Box<ProblemView>);
+
 /// What went wrong, as the client reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+pub(super) struct ProblemView {
     /// Stable address of this sort of problem: `urn:weizhan:problem:{code}`.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub(super) kind: String,
     /// The status in words.
-    pub title: &'static str,
+    pub(super) title: &'static str,
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
-    pub status: u16,
+    pub(super) status: u16,
     /// What happened, for people.
-    pub detail: String,
+    pub(super) detail: String,
     /// The path that was asked for.
-    pub instance: String,
+    pub(super) instance: String,
     /// Stable word for programs.
-    pub code: &'static str,
+    pub(super) code: &'static str,
     /// Names this request in the log.
-    pub request_id: String,
+    pub(super) request_id: String,
     /// The present state, when the problem is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<&'static str>,
+    pub(super) state: Option<&'static str>,
     /// One entry for each wrong field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldError>,
+    pub(super) errors: Vec<FieldError>,
     #[serde(skip)]
     #[schema(ignore)]
-    pub(super) retry_after_seconds: Option<u64>,
+    retry_after_seconds: Option<u64>,
 }
 
 /// Problems of the door itself: code, status, text. Those of nouns stand with the nouns.
@@ -76,7 +81,7 @@ impl Problem {
         Self::new(StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), code, *detail)
     }
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(ProblemView {
             kind: format!("urn:weizhan:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
@@ -87,20 +92,26 @@ impl Problem {
             state: None,
             errors: Vec::new(),
             retry_after_seconds: None,
-        }
+        }))
     }
     /// Fields that are wrong.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::of("http.invalid") }
+        let mut problem = Self::of("http.invalid");
+        problem.0.errors = errors;
+        problem
     }
     /// One field that is wrong.
     pub fn invalid_field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
     }
+    /// Its status.
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
     /// The same problem, with the time after which to come back.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after_seconds = Some(seconds.max(1));
+        self.0.retry_after_seconds = Some(seconds.max(1));
         self
     }
 }
@@ -125,12 +136,11 @@ impl<R: Refusal> From<Error<R>> for Problem {
                 let detail = reason.to_string();
                 let errors = reason.pointer().map(|pointer| FieldError { pointer, detail: detail.clone() });
                 let later = matches!(reason.kind(), Kind::TooMany | Kind::Unavailable).then_some(5);
-                Self {
-                    state: reason.state(),
-                    errors: errors.into_iter().collect(),
-                    retry_after_seconds: later,
-                    ..Self::new(status(reason.kind()), reason.code(), detail)
-                }
+                let mut problem = Self::new(status(reason.kind()), reason.code(), detail);
+                problem.0.state = reason.state();
+                problem.0.errors = errors.into_iter().collect();
+                problem.0.retry_after_seconds = later;
+                problem
             }
             Error::Fault(fault) => match fault.kind {
                 FaultKind::Broken => {
@@ -154,7 +164,7 @@ impl<R: Refusal> From<Error<R>> for Problem {
 impl IntoResponse for Problem {
     /// An empty answer that carries the problem; [`render`] writes it once the request is known.
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let mut response = status.into_response();
         response.extensions_mut().insert(self);
         response
@@ -163,7 +173,7 @@ impl IntoResponse for Problem {
 
 /// Write the problem that an answer carries, with the path and id of its request.
 pub(super) fn render(mut response: Response, instance: &str, request_id: &str) -> Response {
-    let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let Some(Problem(mut problem)) = response.extensions_mut().remove::<Problem>() else { return response };
     instance.clone_into(&mut problem.instance);
     request_id.clone_into(&mut problem.request_id);
     let headers = response.headers_mut();

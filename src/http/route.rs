@@ -79,7 +79,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 pub fn router(app: &App) -> Router {
     let (routes, document) = all().split_for_parts();
     routes
-        .merge(docs::routes(openapi::finish(document)))
+        .merge(docs::routes(&openapi::finish(document)))
         .fallback(async || Problem::of("http.not_found"))
         .method_not_allowed_fallback(async || Problem::of("http.method_not_allowed"))
         .layer(DefaultBodyLimit::max(app.config.server.body_bytes_max))
