@@ -2,8 +2,10 @@
 
 pub mod app;
 pub mod cache;
+pub mod compute;
 pub mod config;
 pub mod data;
+pub mod http;
 pub mod model;
 pub mod service;
 pub mod simulator;

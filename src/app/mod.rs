@@ -6,8 +6,9 @@ mod keys;
 mod random;
 mod vault;
 
+pub use crate::cache::limit::{Caller, Limited};
 use crate::{
-    cache::{self, Cache},
+    cache::{self, Cache, limit::Limits},
     config::Config,
     data::{self, Database},
     model::{
@@ -58,8 +59,27 @@ pub struct Parts {
     pub sign_ins: moka::sync::Cache<SignInId, Arc<(SignIn, Timestamp)>>,
     /// Rung when a job was enqueued that is due at once: a hint, the worker also looks by itself.
     pub jobs_due: Notify,
+    /// How often callers may call.
+    pub limits: Limits,
+    /// What no deployment switches off.
+    pub guards: Guards,
     tasks: TaskTracker,
     stop: CancellationToken,
+}
+
+/// Guards against requests whose client hangs up. They are never off, but in the test that shows what they are for.
+#[derive(Debug, Clone, Copy)]
+pub struct Guards {
+    /// Those of the database.
+    pub database: data::Guards,
+    /// A request that writes is carried to its end, whether its client waits or not.
+    pub finish_abandoned: bool,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self { database: data::Guards::default(), finish_abandoned: true }
+    }
 }
 
 impl std::fmt::Debug for App {
@@ -96,11 +116,16 @@ impl App {
     /// Build it from the settings: open the database (and migrate it), cache and storage, prepare the WeChat client.
     pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let database = Database::open(&config.database).await?;
-        Self::with_database(config, database, clock).await
+        Self::with_database(config, database, clock, Guards::default()).await
     }
 
     /// Build it around a database that is open.
-    pub async fn with_database(config: Config, database: Database, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    pub async fn with_database(
+        config: Config,
+        database: Database,
+        clock: Arc<dyn Clock>,
+        guards: Guards,
+    ) -> Result<Self, Error> {
         let cache = Cache::open(&config.cache, clock.clone()).await?;
         let storage = Storage::open(&config.storage).await?;
         let wechat = Wechat::new(&config.wechat, &config.pay, clock.clone())?;
@@ -110,9 +135,11 @@ impl App {
             token_keys: TokenKeys::new(&config.auth),
             sign_ins: moka::sync::Cache::builder()
                 .max_capacity(SIGN_INS_MAX)
-                .time_to_live(Duration::from_secs(60))
+                .time_to_live(Duration::from_mins(1))
                 .build(),
             jobs_due: Notify::new(),
+            limits: Limits::new(&config.limits),
+            guards,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             config,

@@ -105,6 +105,11 @@ impl Memory {
         let all = self.0.namespaces.read().unwrap_or_else(PoisonError::into_inner);
         all.values().map(|namespace| namespace.counts()).collect()
     }
+    /// What the entries take, in bytes, after what is over the bound was dropped.
+    pub async fn bytes(&self) -> u64 {
+        self.0.entries.run_pending_tasks().await;
+        self.0.entries.weighted_size()
+    }
     pub(super) fn settings(&self) -> &config::Cache {
         &self.0.settings
     }

@@ -14,6 +14,7 @@
 
 mod breaker;
 mod key;
+pub mod limit;
 mod memory;
 mod namespace;
 mod redis;

@@ -8,7 +8,7 @@
 //!
 //! **How to add a key:** a field with a doc comment in [`settings`](self) (or `wechat.rs`), the key with its default and
 //! a comment above it in `config/default.toml`, and a rule in `check.rs` if some values make no sense. A secret is a
-//! [`Secret`] with a twin `…_file` beside it, listed in `secrets.rs`. Tests at the foot of these files miss what is forgotten.
+//! [`Secret`] with a twin `…_file` beside it, listed in `secrets.rs`. The tests name what is forgotten.
 
 mod check;
 mod fault;

@@ -56,7 +56,7 @@ async fn mysql(url: &str, settings: &config::Database, guards: Guards) -> Result
     let pool = MySqlPoolOptions::new()
         .max_connections(settings.connections_max)
         .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
-        .max_lifetime(Duration::from_secs(600))
+        .max_lifetime(Duration::from_mins(10))
         // A ping before each use would cost a quarter of the reads; only a connection that rested is asked.
         .test_before_acquire(false)
         .before_acquire(|connection, meta| {

@@ -6,7 +6,7 @@ use crate::model::{
     money::Fen,
     order::PricedSku,
     page::Place,
-    product::{Category, Product, ProductBrief, ProductSort, Sku},
+    product::{Category, ListQuery, Product, ProductBrief, ProductSort, Sku},
     time::Timestamp,
 };
 
@@ -68,21 +68,6 @@ pub async fn find_category(session: &mut Session, id: CategoryId) -> Result<Opti
 pub async fn insert_category(session: &mut Session, category: &Category, now: Timestamp) -> Result<(), Error> {
     let Category { id, name, position } = category;
     session.execute(INSERT_CATEGORY, (*id, name.as_str(), *position, now)).await.map(drop)
-}
-
-/// What a list of products is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ListQuery {
-    /// On one shelf only.
-    pub category: Option<CategoryId>,
-    /// Lower-case text that the title contains; empty for all.
-    pub text: String,
-    /// The order.
-    pub sort: ProductSort,
-    /// After this row.
-    pub after: Option<(i64, i64)>,
-    /// Most rows.
-    pub limit: i64,
 }
 
 /// What is on sale, up to `limit` rows.

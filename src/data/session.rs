@@ -204,7 +204,7 @@ impl Session {
 
 /// The text, with its repeated part written out. The parts come from constants only.
 #[expect(
-    clippy::disallowed_types,
+    clippy::disallowed_methods,
     reason = "both halves are constants of this crate; nothing of a caller's is in the text"
 )]
 fn written(text: &'static str, repeats: usize) -> SqlStr {

@@ -137,8 +137,7 @@ impl Desk {
         let mut broken = None;
         while let Some(borrower) = next.take() {
             let Some(returned) = lend(connection, borrower).await else {
-                broken = Some(sqlx::Error::WorkerCrashed);
-                return self.answer(kept, broken, None);
+                return self.answer(kept, Some(&sqlx::Error::WorkerCrashed), None);
             };
             connection = returned.connection;
             let end = if let Some(tell) = returned.keep {
@@ -163,19 +162,19 @@ impl Desk {
         }
         // A connection whose commit failed is dropped, which undoes the group.
         let whole = broken.is_none().then_some(connection);
-        self.answer(kept, broken, whole);
+        self.answer(kept, broken.as_ref(), whole);
     }
 
     fn answer(
         &mut self,
         kept: Vec<oneshot::Sender<Result<(), Error>>>,
-        broken: Option<sqlx::Error>,
+        broken: Option<&sqlx::Error>,
         connection: Option<SqliteConnection>,
     ) {
         self.connection = connection;
         for tell in kept {
             // The driver's error cannot be copied, so each unit of a failed group gets its text.
-            let outcome = match &broken {
+            let outcome = match broken {
                 None => Ok(()),
                 Some(error) => Err(Error::of("data::commit")(sqlx::Error::Protocol(error.to_string()))),
             };

@@ -17,6 +17,7 @@ pub mod id;
 pub mod idempotency;
 pub mod job;
 pub mod money;
+pub mod object;
 pub mod order;
 pub mod page;
 pub mod payment;

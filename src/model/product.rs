@@ -156,6 +156,21 @@ impl ProductDetail {
     }
 }
 
+/// What a list of products is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ListQuery {
+    /// On one shelf only.
+    pub category: Option<CategoryId>,
+    /// Lower-case text that the title contains; empty for all.
+    pub text: String,
+    /// The order.
+    pub sort: ProductSort,
+    /// After this row.
+    pub after: Option<(i64, i64)>,
+    /// Most rows.
+    pub limit: i64,
+}
+
 refusals! {
     /// Why a product could not be shown or changed.
     pub enum ProductRefusal {

@@ -16,6 +16,7 @@ pub mod audit;
 pub mod cart;
 pub mod idempotency;
 pub mod job;
+pub mod object;
 pub mod order;
 pub mod payment;
 pub mod product;

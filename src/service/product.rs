@@ -3,15 +3,12 @@
 use crate::{
     app::App,
     cache::{CategoriesKey, ProductKey, ProductListKey},
-    data::{
-        self,
-        product::{ListQuery, SkuRow},
-    },
+    data::{self, product::SkuRow},
     model::{
         id::{CategoryId, ProductId, SkuId},
         money::Fen,
         page::Page,
-        product::{Category, Product, ProductBrief, ProductDetail, ProductRefusal, ProductState},
+        product::{Category, ListQuery, Product, ProductBrief, ProductDetail, ProductRefusal, ProductState},
     },
     service::{Error, Fault, attempt, audit, staff::Clerk},
 };

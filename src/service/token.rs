@@ -115,15 +115,21 @@ fn parse_refresh(text: &str) -> Option<(SignInId, i64, Vec<u8>)> {
 }
 
 /// Exchange a refresh token for the next pair. A token that comes back after its successor was used ends the sign-in.
-pub async fn refresh(app: &App, token: &str) -> Result<Tokens, Error<TokenRefusal>> {
+pub async fn refresh(app: &App, audience: Audience, token: &str) -> Result<Tokens, Error<TokenRefusal>> {
     let (id, generation, tag) = parse_refresh(token).ok_or(TokenRefusal::Invalid)?;
-    attempt(|| refresh_once(app, id, generation, &tag)).await
+    attempt(|| refresh_once(app, audience, id, generation, &tag)).await
 }
 
-async fn refresh_once(app: &App, id: SignInId, generation: i64, tag: &[u8]) -> Result<Tokens, Error<TokenRefusal>> {
+async fn refresh_once(
+    app: &App,
+    audience: Audience,
+    id: SignInId,
+    generation: i64,
+    tag: &[u8],
+) -> Result<Tokens, Error<TokenRefusal>> {
     let mut session = app.database.write().await?;
     let sign_in = data::token::find(&mut session, id).await?.ok_or(TokenRefusal::Invalid)?;
-    if !app.token_keys.refresh_verify(&refresh_text(&sign_in, generation), tag) {
+    if sign_in.audience != audience || !app.token_keys.refresh_verify(&refresh_text(&sign_in, generation), tag) {
         return Err(TokenRefusal::Invalid.into());
     }
     let now = app.now();

@@ -70,6 +70,7 @@ async fn state(State(simulator): State<Simulator>, Query(range): Query<Range>) -
     let payments: Vec<&Payment> = ledger.payments.rows().rev().take(limit).collect();
     let refunds: Vec<_> = ledger.refunds.rows().rev().take(limit).collect();
     let callbacks: Vec<&Callback> = ledger.callbacks.rows().rev().take(limit).collect();
+    let shipments: Vec<_> = ledger.shipments.rows().rev().take(limit).collect();
     let apps: Vec<&str> = simulator.options().apps.iter().map(|(appid, _)| appid.as_str()).collect();
     Json(json!({
         "now_ms": simulator.now(),
@@ -80,9 +81,11 @@ async fn state(State(simulator): State<Simulator>, Query(range): Query<Range>) -
         "payments": payments,
         "refunds": refunds,
         "callbacks": callbacks,
+        "messages": ledger.messages.rows().rev().take(limit).collect::<Vec<_>>(),
+        "shipments": shipments,
         "counts": {
             "users": ledger.users.len(), "payments": ledger.payments.len(),
-            "refunds": ledger.refunds.len(), "callbacks": ledger.callbacks.len(),
+            "refunds": ledger.refunds.len(), "callbacks": ledger.callbacks.len(), "messages": ledger.messages.len(),
         },
         "faults": simulator.faults().get(),
     }))

@@ -137,8 +137,9 @@ impl Faults {
 
     fn take_failure(&self, method: &Method, path: &str) -> Option<Failure> {
         let mut settings = self.lock();
+        settings.fail.retain(|rule| rule.count > 0);
         let found = settings.fail.iter_mut().find(|rule| fits(&rule.path, rule.method.as_deref(), method, path))?;
-        found.count = found.count.saturating_sub(1);
+        found.count -= 1;
         let failure = found.clone();
         settings.fail.retain(|rule| rule.count > 0);
         Some(failure)
@@ -147,10 +148,11 @@ impl Faults {
     fn take_loss(&self, method: &Method, path: &str) -> bool {
         let mut settings = self.lock();
         let rules = &mut settings.reply_lost;
+        rules.retain(|rule| rule.count > 0);
         let Some(found) = rules.iter_mut().find(|rule| fits(&rule.path, rule.method.as_deref(), method, path)) else {
             return false;
         };
-        found.count = found.count.saturating_sub(1);
+        found.count -= 1;
         rules.retain(|rule| rule.count > 0);
         true
     }

@@ -6,7 +6,7 @@
 
 use super::{
     Error,
-    record::{Callback, Code, Payment, Refund, RefundStatus, Token, User},
+    record::{Callback, Code, Message, Payment, Refund, RefundStatus, Shipment, Token, User},
 };
 use crate::model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,8 @@ pub(super) enum Record {
     Payment(Box<Payment>),
     Refund(Box<Refund>),
     Callback(Box<Callback>),
+    Message(Box<Message>),
+    Shipment(Box<Shipment>),
 }
 
 /// Rows by name, in the order they came.
@@ -71,6 +73,8 @@ pub(super) struct Ledger {
     pub(super) payments: Table<Payment>,
     pub(super) refunds: Table<Refund>,
     pub(super) callbacks: Table<Callback>,
+    pub(super) messages: Table<Message>,
+    pub(super) shipments: Table<Shipment>,
     /// Callbacks by the time of their next attempt.
     due: BTreeSet<(Timestamp, String)>,
     /// Refunds by the time they leave `PROCESSING`.
@@ -121,7 +125,9 @@ impl Ledger {
             .chain(self.tokens.rows().filter(|token| token.expires_ms > now).cloned().map(Record::Token))
             .chain(self.payments.rows().cloned().map(Box::new).map(Record::Payment))
             .chain(self.refunds.rows().cloned().map(Box::new).map(Record::Refund))
-            .chain(self.callbacks.rows().cloned().map(Box::new).map(Record::Callback));
+            .chain(self.callbacks.rows().cloned().map(Box::new).map(Record::Callback))
+            .chain(self.messages.rows().cloned().map(Box::new).map(Record::Message))
+            .chain(self.shipments.rows().cloned().map(Box::new).map(Record::Shipment));
         lines(records)
     }
 
@@ -141,6 +147,8 @@ impl Ledger {
     fn index(&mut self, record: Record) {
         match record {
             Record::Code(code) => self.codes.put(&code.text.clone(), code),
+            Record::Message(message) => self.messages.put(&message.id.clone(), *message),
+            Record::Shipment(shipment) => self.shipments.put(&shipment.out_trade_no.clone(), *shipment),
             Record::Token(token) => self.tokens.put(&token.text.clone(), token),
             Record::User(user) => {
                 for account in user.accounts.values() {

@@ -1,4 +1,4 @@
-//! A faithful WeChat and WeChat Pay on a port of its own: login codes, tokens, phone numbers, prepay, cashier,
+//! A faithful WeChat and WeChat Pay on a port of its own: login codes, tokens, phone numbers, messages, prepay, cashier,
 //! refunds, signed and sealed callbacks with the real retry schedule, and every misbehaviour a backend must stand.
 //!
 //! It knows nothing of the shop in this crate and uses only `config`, `model::{time, money}` and the pure
@@ -34,7 +34,10 @@ pub use error::Error;
 pub use faults::{CallbackKey, Failure, Faults, Loss, ReplyLost, Settings};
 pub use notice::{Notice, Trick};
 pub use options::{Materials, Options};
-pub use record::{Account, Attempt, Callback, CallbackState, Payment, Prepay, Refund, RefundStatus, TradeState, User};
+pub use record::{
+    Account, Attempt, Callback, CallbackState, Message, Payment, Prepay, Refund, RefundStatus, Shipment, TradeState,
+    User,
+};
 pub use user::NewUser;
 
 use crate::model::time::Timestamp;
@@ -129,6 +132,16 @@ impl Simulator {
     pub fn ledger(&self) -> Truth {
         let ledger = self.lock();
         Truth { payments: ledger.payments.rows().cloned().collect(), refunds: ledger.refunds.rows().cloned().collect() }
+    }
+
+    /// Every subscribe message that was sent, the oldest first.
+    pub fn messages(&self) -> Vec<Message> {
+        self.lock().messages.rows().cloned().collect()
+    }
+
+    /// The shipping information of every order that has some.
+    pub fn shipments(&self) -> Vec<Shipment> {
+        self.lock().shipments.rows().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {

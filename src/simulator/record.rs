@@ -81,6 +81,40 @@ pub(super) struct Token {
     pub(super) forced: bool,
 }
 
+/// A subscribe message that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// `msgid`.
+    pub id: String,
+    /// Which mini-program.
+    pub appid: String,
+    /// To whom.
+    pub openid: String,
+    /// Which template.
+    pub template_id: String,
+    /// Where a tap leads.
+    pub page: Option<String>,
+    /// Values by name.
+    pub data: BTreeMap<String, String>,
+    /// When it was sent.
+    pub created_ms: Timestamp,
+}
+
+/// The shipping information of a paid order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shipment {
+    /// Which order.
+    pub out_trade_no: String,
+    /// What was uploaded last, without its time.
+    pub request: serde_json::Value,
+    /// When, as the merchant said.
+    pub uploaded_ms: Timestamp,
+    /// Whether all parcels are on their way.
+    pub finished: bool,
+    /// How often something was uploaded.
+    pub uploads: u32,
+}
+
 /// The state of an order at WeChat Pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

@@ -1,14 +1,83 @@
-//! stub
-/// E
+//! Objects: pictures and files, each written once under a name; may use `model` and `config`.
+//!
+//! An object is kept as a whole and held in memory as a whole, so callers bound what they accept. Objects are data
+//! of strangers: names are parsed ([`ObjectKey`]), and types come from a closed list, never from the uploader.
+//!
+//! **How to add a place to keep them:** a file here with `put`, `get` and `delete`, a variant of [`Storage`], and the
+//! choice in [`Storage::open`]. A `put` that returned must outlive a power cut.
+
+mod directory;
+mod key;
+
+pub use directory::Directory;
+pub use key::{NotAnObjectKey, ObjectKey};
+
+use crate::config;
+use bytes::Bytes;
+
+/// A failure of the place where objects are kept.
 #[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct Error;
-/// S
-#[derive(Debug)]
-pub struct Storage;
+pub enum Error {
+    /// The folder cannot be used.
+    #[error("storage.directory {directory} cannot be used")]
+    Directory {
+        /// As set.
+        directory: std::path::PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An object could not be written, read or deleted.
+    #[error("storage::{act} of {key} failed")]
+    Object {
+        /// `put`, `get` or `delete`.
+        act: &'static str,
+        /// Which object.
+        key: ObjectKey,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// An object as it is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// All of it.
+    pub bytes: Bytes,
+    /// MIME type; see [`ObjectKey::content_type`] for what `http` owes to some of them.
+    pub content_type: &'static str,
+}
+
+/// Where objects are kept. A clone is the same place.
+#[derive(Debug, Clone)]
+pub enum Storage {
+    /// A folder on this machine.
+    Directory(Directory),
+}
+
 impl Storage {
-    /// o
-    pub async fn open(_: &crate::config::Storage) -> Result<Self, Error> {
-        Ok(Self)
+    /// Open the place that the settings name; a folder that is not there is made.
+    pub async fn open(settings: &config::Storage) -> Result<Self, Error> {
+        Directory::open(&settings.directory).await.map(Self::Directory)
+    }
+    /// Keep an object; one of that name is replaced as a whole. Once this returned, the object outlives a power cut;
+    /// readers see the old one or the new one, never a part.
+    pub async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), Error> {
+        match self {
+            Self::Directory(directory) => directory.put(key, bytes).await,
+        }
+    }
+    /// The object, or `None` if there is none of that name.
+    pub async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Error> {
+        match self {
+            Self::Directory(directory) => directory.get(key).await,
+        }
+    }
+    /// Delete an object; `false` if there was none.
+    pub async fn delete(&self, key: &ObjectKey) -> Result<bool, Error> {
+        match self {
+            Self::Directory(directory) => directory.delete(key).await,
+        }
     }
 }

@@ -5,6 +5,7 @@ mod attempt;
 mod notice;
 mod settle;
 
+pub use crate::wechat::pay::RequestPayment;
 pub use attempt::{Ended, ask, begin, end_attempt, follow};
 pub use notice::{NoticeAnswer, NoticeKind, notice};
 pub(super) use settle::accepted;

@@ -228,7 +228,10 @@ async fn give_back(
 }
 
 /// The sum that an order was paid with, and by which money.
-pub(in crate::service) async fn accepted(session: &mut Session, order: OrderId) -> Result<Option<(String, Fen)>, data::Error> {
+pub(in crate::service) async fn accepted(
+    session: &mut Session,
+    order: OrderId,
+) -> Result<Option<(String, Fen)>, data::Error> {
     let payments = data::payment::list(session, order).await?;
     let paid = payments.into_iter().find(|payment| payment.accepted);
     Ok(paid.map(|payment| (payment.transaction_id, payment.total_fen)))

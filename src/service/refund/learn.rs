@@ -76,13 +76,11 @@ pub(super) async fn take_note(
 
 /// Which word of WeChat can follow where a refund stands. Late words about the past are not believed.
 const fn follows(from: RefundState, to: RefundState) -> bool {
-    match (from, to) {
-        (
-            RefundState::Approved,
-            RefundState::Processing | RefundState::Succeeded | RefundState::Closed | RefundState::Abnormal,
-        )
-        | (RefundState::Processing, RefundState::Succeeded | RefundState::Closed | RefundState::Abnormal)
-        | (RefundState::Abnormal, RefundState::Succeeded | RefundState::Closed) => true,
+    let ends = matches!(to, RefundState::Succeeded | RefundState::Closed);
+    match from {
+        RefundState::Approved => ends || matches!(to, RefundState::Processing | RefundState::Abnormal),
+        RefundState::Processing => ends || matches!(to, RefundState::Abnormal),
+        RefundState::Abnormal => ends,
         _ => false,
     }
 }

@@ -67,13 +67,11 @@ pub async fn poll(app: &App, claim: &Claim, id: RefundId, step: u32) -> Result<(
     let Some(refund) = refund.filter(|refund| refund.state == RefundState::Processing) else {
         return job::end_alone(app, claim, &Next::Done).await;
     };
-    match app.wechat.find_refund(&refund.out_refund_no).await? {
-        Some(told) => conclude(app, claim, id, &told, step + 1).await,
-        None => {
-            let next = Next::Again(Work::PollRefund { refund: id, step: step + 1 }, next_poll(app.now(), step + 1));
-            job::end_alone(app, claim, &next).await
-        }
+    if let Some(told) = app.wechat.find_refund(&refund.out_refund_no).await? {
+        return conclude(app, claim, id, &told, step + 1).await;
     }
+    let next = Next::Again(Work::PollRefund { refund: id, step: step + 1 }, next_poll(app.now(), step + 1));
+    job::end_alone(app, claim, &next).await
 }
 
 /// Take note and end the job, in one transaction; while WeChat works on it, ask again later.

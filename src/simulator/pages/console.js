@@ -113,6 +113,13 @@ function showCallback(callback) {
     callbackActs(callback), details);
 }
 
+function showMessages(messages) {
+  const content = (data) => Object.entries(data).map(([name, value]) => make("div", {}, code(name), ` ${value}`));
+  const rows = messages.map((message) =>
+    line(code(message.template_id), content(message.data), code(message.openid), time(message.created_ms)));
+  return table(["template", "content", "openid", "created"], rows);
+}
+
 function showUsers(users, apps) {
   const give = (user, appid, kind, name) => button(word(name), () => attempt(async () => {
     const path = `users/${encodeURIComponent(user.id)}/${kind}`;
@@ -165,6 +172,7 @@ async function refresh() {
   update("refunds", state.refunds, showRefunds);
   update("callbacks", state.callbacks, (list) =>
     list.length === 0 ? make("p", { className: "empty" }, word("none")) : list.map(showCallback));
+  update("messages", state.messages, showMessages);
   update("users", state.users, (users) => showUsers(users, state.apps));
   update("faults", state.faults, (faults) => showFaults(faults, (changed) => attempt(() => call("PUT", "faults", changed))));
 }

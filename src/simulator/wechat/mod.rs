@@ -1,7 +1,10 @@
-//! The platform interface (`api.weixin.qq.com`): login, access tokens, phone numbers.
+//! The platform interface (`api.weixin.qq.com`): login, access tokens, phone numbers, messages, content
+//! checks, codes, shipping information.
 //!
 //! Failures are HTTP 200 with an `errcode`, as there; `errmsg` ends with a request id that nobody should read.
 
+mod message;
+mod shipping;
 mod token;
 
 use super::{
@@ -47,11 +50,14 @@ pub(in crate::simulator) fn errcode(code: i64) -> Json<Value> {
         -1 => "system error",
         40001 => "invalid credential, access_token is invalid or not latest",
         40002 => "invalid grant_type",
+        40003 => "invalid openid",
         40013 => "invalid appid",
         40029 => "invalid code",
         40125 => "invalid appsecret",
         40163 => "code been used",
         40226 => "code blocked",
+        40037 => "invalid template_id",
+        40129 => "invalid scene",
         41001 => "access_token missing",
         41002 => "appid missing",
         41004 => "appsecret missing",
@@ -60,6 +66,8 @@ pub(in crate::simulator) fn errcode(code: i64) -> Json<Value> {
         43002 => "require POST method",
         44002 => "empty post data",
         45011 => "api minute-quota reach limit, mustslower, retry next minute",
+        43101 => "user refuse to accept the msg",
+        47003 => "argument invalid",
         47001 => "data format error",
         _ => "error",
     };
@@ -76,6 +84,10 @@ pub(in crate::simulator) fn routes() -> Router<Simulator> {
         .route("/cgi-bin/token", get(token::plain))
         .route("/cgi-bin/stable_token", post(token::stable).fallback(only_post))
         .route("/wxa/business/getuserphonenumber", post(phone_number).fallback(only_post))
+        .route("/cgi-bin/message/subscribe/send", post(message::send).fallback(only_post))
+        .route("/wxa/msg_sec_check", post(message::check_text).fallback(only_post))
+        .route("/wxa/getwxacodeunlimit", post(message::draw_code).fallback(only_post))
+        .route("/wxa/sec/order/upload_shipping_info", post(shipping::upload).fallback(only_post))
 }
 
 /// A JSON body, or WeChat's complaint about it.

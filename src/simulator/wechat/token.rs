@@ -118,11 +118,11 @@ pub(super) fn check(simulator: &Simulator, words: &HashMap<String, String>) -> R
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::simulator::test::{APPID, Merchant, SECRET};
 
-    async fn stable(merchant: &Merchant, force: bool) -> Value {
+    pub(in crate::simulator::wechat) async fn stable(merchant: &Merchant, force: bool) -> Value {
         let ask =
             json!({ "grant_type": "client_credential", "appid": APPID, "secret": SECRET, "force_refresh": force });
         merchant.plain("POST", "/cgi-bin/stable_token", ask).await.json

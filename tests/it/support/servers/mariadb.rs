@@ -1,6 +1,6 @@
 //! A MariaDB of this test process.
 
-use super::process::{Folder, ServerProcess, free_port, program};
+use super::process::{Folder, ServerProcess, free_port, is_root, program};
 use std::{
     io::Read,
     net::TcpStream,
@@ -148,9 +148,4 @@ fn greets(port: u16) -> bool {
         let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
         stream.read_exact(&mut head).is_ok() && head[4] == 10
     })
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output().expect("id is there");
-    id.stdout.trim_ascii() == b"0"
 }

@@ -182,3 +182,9 @@ pub(super) fn program(names: &[&str]) -> PathBuf {
     let paths = names.iter().flat_map(|name| folders.iter().map(move |folder| Path::new(folder).join(name)));
     paths.into_iter().find(|path| path.is_file()).unwrap_or_else(|| panic!("none of {names:?}; run tests/setup"))
 }
+
+/// Whether the tests run as root, whom servers like to leave.
+pub fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().expect("id is there");
+    id.stdout.trim_ascii() == b"0"
+}

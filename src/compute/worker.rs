@@ -1,0 +1,162 @@
+//! Claims due jobs and runs them.
+
+use crate::{
+    app::{App, random_bytes, random_number},
+    data,
+    model::{
+        job::{Claim, Job, Work, backoff},
+        refusal::Refusal,
+    },
+    service::{self, Error, Fault},
+};
+use std::{future::Future, time::Duration};
+use tokio::task::JoinSet;
+
+/// Most characters of an error that a job keeps.
+const ERROR_CHARS_MAX: usize = 500;
+
+/// Claim and run jobs until the application stops; what is under way then is finished.
+pub async fn work(app: App) {
+    let (stopping, mut running) = (app.stopping(), JoinSet::new());
+    let poll = Duration::from_millis(app.config.jobs.poll_ms);
+    while !stopping.is_cancelled() {
+        let free = app.config.jobs.workers.saturating_sub(running.len());
+        let mut claimed = 0;
+        if free > 0 {
+            match claim(&app, free).await {
+                Ok(jobs) => {
+                    claimed = jobs.len();
+                    for job in jobs {
+                        running.spawn(run(app.clone(), job));
+                    }
+                }
+                Err(fault) => tracing::error!(error = fault.chain(), "jobs could not be claimed"),
+            }
+        }
+        if claimed == free && free > 0 {
+            continue;
+        }
+        // A job that ends makes room, a bell says that one is due; the poll is what is relied on.
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = app.jobs_due.notified() => {}
+            () = tokio::time::sleep(poll) => {}
+            Some(_) = running.join_next() => {}
+        }
+        while running.try_join_next().is_some() {}
+    }
+    while running.join_next().await.is_some() {}
+}
+
+/// Run everything that is due now, one after the other; how many there were. For tests and for `jobs run`.
+pub async fn run_due(app: &App) -> Result<usize, Fault> {
+    let mut count = 0;
+    loop {
+        let jobs = claim(app, 16).await?;
+        if jobs.is_empty() {
+            return Ok(count);
+        }
+        for job in jobs {
+            count += 1;
+            run(app.clone(), job).await;
+        }
+    }
+}
+
+/// Free the jobs of workers that are gone, then claim up to `limit` due ones.
+async fn claim(app: &App, limit: usize) -> Result<Vec<Job>, Fault> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let now = app.now();
+    let mut session = app.database.write().await?;
+    data::job::sweep(&mut session, now).await?;
+    let token = i64::from_le_bytes(random_bytes()) & i64::MAX;
+    let until = now.plus(Duration::from_secs(app.config.jobs.lease_seconds));
+    let jobs = data::job::claim(&mut session, limit, token, until, now).await?;
+    session.commit().await?;
+    Ok(jobs)
+}
+
+/// Run one job in a task of its own, so that a panic is a failure of the job and of nothing else.
+async fn run(app: App, job: Job) {
+    let Job { claim, work, attempts_max, .. } = job;
+    let kind = work.kind();
+    let task = app.spawn(perform(app.clone(), claim.clone(), work));
+    let outcome = match holding(&app, &claim, task).await {
+        Ok(outcome) => outcome,
+        Err(panic) => Err(format!("panicked: {panic}")),
+    };
+    match outcome {
+        Ok(()) => tracing::debug!(job.id = %claim.id, kind, attempt = claim.attempt, "job done"),
+        Err(error) => failed(&app, &claim, kind, attempts_max, &error).await,
+    }
+}
+
+/// Wait for the task, holding the lease meanwhile.
+async fn holding<T>(app: &App, claim: &Claim, task: impl Future<Output = T>) -> T {
+    let lease = Duration::from_secs(app.config.jobs.lease_seconds);
+    let mut beat = tokio::time::interval(lease / 3);
+    beat.tick().await;
+    tokio::pin!(task);
+    loop {
+        tokio::select! {
+            outcome = &mut task => return outcome,
+            _ = beat.tick() => {
+                if let Err(fault) = extend(app, claim, lease).await {
+                    tracing::warn!(job.id = %claim.id, error = fault.chain(), "the lease of a job could not be extended");
+                }
+            }
+        }
+    }
+}
+
+async fn extend(app: &App, claim: &Claim, lease: Duration) -> Result<(), Fault> {
+    let mut session = app.database.write().await?;
+    data::job::extend(&mut session, claim, app.now().plus(lease)).await?;
+    session.commit().await?;
+    Ok(())
+}
+
+/// What a failed job says of itself: its reason or its chain.
+fn told<R: Refusal>(error: Error<R>) -> String {
+    match error {
+        Error::Refused(reason) => reason.to_string(),
+        Error::Fault(fault) => fault.chain(),
+    }
+}
+
+async fn perform(app: App, claim: Claim, work: Work) -> Result<(), String> {
+    match work {
+        Work::CloseUnpaidOrder { order } => service::order::expire(&app, &claim, order).await.map_err(told),
+        Work::QueryPayment { prepay, step } => service::payment::follow(&app, &claim, prepay, step).await.map_err(told),
+        Work::SendRefund { refund } => service::refund::send(&app, &claim, refund).await.map_err(told),
+        Work::PollRefund { refund, step } => service::refund::poll(&app, &claim, refund, step).await.map_err(told),
+        Work::CleanUp { .. } => service::job::clean_up(&app, &claim).await.map_err(told),
+    }
+}
+
+/// Give the job back for later, or give it up.
+async fn failed(app: &App, claim: &Claim, kind: &str, attempts_max: i64, error: &str) {
+    let error: String = error.chars().take(ERROR_CHARS_MAX).collect();
+    let dead = claim.attempt >= attempts_max;
+    // Integer thousandths: 0.8 to 1.2.
+    let spread = Duration::from_millis(800 + random_number(400)).as_secs_f64();
+    let due = app.now().plus(backoff(claim.attempt, spread));
+    let noted = async {
+        let mut session = app.database.write().await?;
+        if dead {
+            data::job::bury(&mut session, claim, &error, app.now()).await?;
+        } else {
+            data::job::retry(&mut session, claim, due, &error).await?;
+        }
+        session.commit().await
+    };
+    if let Err(fault) = noted.await {
+        // The lease will end by itself.
+        tracing::error!(job.id = %claim.id, error = %fault, "a failed job could not be given back");
+    }
+    if dead {
+        tracing::error!(job.id = %claim.id, kind, attempt = claim.attempt, error, "a job was given up: look at it");
+    } else {
+        tracing::warn!(job.id = %claim.id, kind, attempt = claim.attempt, error, "a job failed and will be tried again");
+    }
+}

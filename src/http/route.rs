@@ -1,0 +1,88 @@
+//! Every route, one screen an audience.
+
+use super::{
+    address, admin, callback, cart, docs, door, health, object, openapi, order, payment, problem::Problem, product,
+    refund, user,
+};
+use crate::app::App;
+use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// Anybody.
+fn public() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(user::sign_in))
+        .routes(routes!(user::refresh))
+        .routes(routes!(product::categories))
+        .routes(routes!(product::list))
+        .routes(routes!(product::view))
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(object::view))
+}
+
+/// A signed-in buyer, about its own things.
+fn buyer() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(user::sign_out))
+        .routes(routes!(user::view, user::change))
+        .routes(routes!(user::bind_phone))
+        .routes(routes!(cart::list))
+        .routes(routes!(cart::put, cart::remove))
+        .routes(routes!(address::list, address::add))
+        .routes(routes!(address::change, address::remove))
+        .routes(routes!(order::list, order::place))
+        .routes(routes!(order::view))
+        .routes(routes!(order::cancel))
+        .routes(routes!(order::receive))
+        .routes(routes!(payment::begin))
+        .routes(routes!(payment::ask))
+        .routes(routes!(refund::request))
+}
+
+/// Staff with the right that the handler's `Staff<…>` names.
+fn staff() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(admin::staff::sign_in))
+        .routes(routes!(admin::staff::refresh))
+        .routes(routes!(admin::staff::sign_out))
+        .routes(routes!(admin::product::create_category))
+        .routes(routes!(admin::product::list, admin::product::create))
+        .routes(routes!(admin::product::view, admin::product::change))
+        .routes(routes!(admin::stock::adjust))
+        .routes(routes!(admin::order::list))
+        .routes(routes!(admin::order::view))
+        .routes(routes!(admin::order::ship))
+        .routes(routes!(admin::refund::start))
+        .routes(routes!(admin::refund::list))
+        .routes(routes!(admin::refund::approve))
+        .routes(routes!(admin::refund::reject))
+}
+
+/// WeChat, which proves itself by its signature.
+fn wechat() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(callback::pay)).routes(routes!(callback::refund))
+}
+
+/// All of them with their document.
+fn all() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::Head::openapi()).merge(public()).merge(buyer()).merge(staff()).merge(wechat())
+}
+
+/// The document of all routes.
+pub fn document() -> utoipa::openapi::OpenApi {
+    openapi::finish(all().into_openapi())
+}
+
+/// The router of a node.
+pub fn router(app: &App) -> Router {
+    let (routes, document) = all().split_for_parts();
+    routes
+        .merge(docs::routes(&openapi::finish(document)))
+        .fallback(async || Problem::of("http.not_found"))
+        .method_not_allowed_fallback(async || Problem::of("http.method_not_allowed"))
+        .layer(DefaultBodyLimit::max(app.config.server.body_bytes_max))
+        .layer(from_fn_with_state(app.clone(), door::pass))
+        .with_state(app.clone())
+}
