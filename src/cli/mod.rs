@@ -33,7 +33,7 @@ use std::{path::PathBuf, process::ExitCode};
 #[derive(Debug, Parser)]
 #[command(name = "weizhan", version)]
 pub struct Cli {
-    /// Settings that differ from config/default.toml; WEIZHAN__SECTION__KEY in the environment outranks them.
+    /// Settings that differ from config/default.toml; `WEIZHAN__SECTION__KEY` in the environment outranks them.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]

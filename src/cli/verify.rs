@@ -2,7 +2,7 @@
 
 use super::{Sources, Told};
 use crate::{
-    app::{App, SystemClock},
+    app::{self, App, SystemClock},
     data::{Database, Guards},
     service::verify::{self, Finding},
     telemetry,
@@ -28,7 +28,7 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     telemetry::init(&config.log);
     // Looking does not change anything: no migration.
     let database = Database::connect(&config.database, Guards::default()).await?;
-    let app = App::with_database(config, database, Arc::new(SystemClock)).await?;
+    let app = App::with_database(config, database, Arc::new(SystemClock), app::Guards::default()).await?;
     // It hides itself when nobody looks at a terminal.
     let bar = ProgressBar::new(verify::COUNT.try_into()?);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")?);

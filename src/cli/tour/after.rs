@@ -3,7 +3,7 @@
 use super::{
     ask::Ask,
     buy::{Buyer, Choice, Order, callback_taken},
-    transcript::{Tour, list, number, text},
+    transcript::{Tour, demand, list, number, text},
 };
 use crate::wechat::pay::sign::random_text;
 use anyhow::{Context as _, bail, ensure};
@@ -31,7 +31,7 @@ pub(super) async fn stock_fell(tour: &mut Tour<'_>, staff: &Clerk, choice: &Choi
         let sku = skus.iter().find(|sku| sku["id"] == *choice.sku_id).context("the SKU is not there")?;
         let (left, expected) = (number(sku, "/left_qty")?, choice.left_qty - choice.qty);
         let fell = if alone { left == expected } else { left <= expected };
-        Ok(ensure!(fell, "{left} pieces are left, {expected} are expected"))
+        demand(fell, || format!("{left} pieces are left, {expected} are expected"))
     })
     .await
 }
@@ -54,7 +54,7 @@ pub(super) async fn deliver(tour: &mut Tour<'_>, staff: &Clerk, buyer: &Buyer, o
 }
 
 fn is(order: &Value, state: &str) -> anyhow::Result<()> {
-    Ok(ensure!(order["state"] == *state, "the order is {}, not {state}", order["state"]))
+    demand(order["state"] == *state, || format!("the order is {}, not {state}", order["state"]))
 }
 
 /// Half of the money goes back; gives how much.
@@ -79,7 +79,7 @@ pub(super) async fn refund(
     let waiting = Ask::get("/admin/v1/refunds?state=requested").bearer(&staff.token);
     tour.step("待审退款 refunds to decide", waiting, |body| {
         let rows = if body.is_array() { list(body, "") } else { list(body, "/items") }?;
-        Ok(ensure!(!rows.is_empty(), "no refund waits for a decision"))
+        demand(!rows.is_empty(), || "no refund waits for a decision".to_owned())
     })
     .await?;
     // Approving twice is no harm to look past: what counts is that the money arrives, and that is waited for.
@@ -120,7 +120,7 @@ async fn books_agree(
         ensure!(refunds.len() == 1, "WeChat gave back {} times", refunds.len());
         ensure!(refunds[0]["out_refund_no"] == *out_refund_no, "under another number");
         ensure!(refunds[0]["status"] == "SUCCESS", "WeChat's refund is {}", refunds[0]["status"]);
-        Ok(ensure!(number(refunds[0], "/refund_fen")? == amount, "WeChat gave back another amount"))
+        demand(number(refunds[0], "/refund_fen")? == amount, || "WeChat gave back another amount".to_owned())
     })
     .await
 }

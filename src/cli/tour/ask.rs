@@ -35,7 +35,6 @@ pub(super) struct Answer {
     /// `null` when the body is empty, a string when it is not JSON.
     pub(super) body: Value,
     pub(super) tries: u32,
-    pub(super) took: Duration,
 }
 
 /// The server is away: whether it did what was asked is not known.
@@ -95,7 +94,7 @@ impl Ask {
                         (Some(look), None) if tries > 1 && status == StatusCode::CONFLICT => {
                             return Box::pin(look.send(http, target)).await;
                         }
-                        _ => return Ok(Answer { status, body, tries, took: began.elapsed() }),
+                        _ => return Ok(Answer { status, body, tries }),
                     }
                 }
                 Err(_) if !self.once && began.elapsed() < target.retry => PAUSE,

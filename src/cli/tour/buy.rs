@@ -2,7 +2,7 @@
 
 use super::{
     ask::{Ask, NoAnswer},
-    transcript::{Tour, list, number, text},
+    transcript::{Tour, demand, list, number, text},
 };
 use crate::{app::random_number, wechat::pay::sign::random_text};
 use anyhow::{Context as _, bail, ensure};
@@ -68,7 +68,8 @@ pub(super) async fn arrive(tour: &mut Tour<'_>) -> anyhow::Result<Buyer> {
 /// Look around and put something into the cart.
 pub(super) async fn browse(tour: &mut Tour<'_>, buyer: &Buyer) -> anyhow::Result<Choice> {
     let shelves = Ask::get("/v1/categories");
-    tour.step("分类 categories", shelves, |body| Ok(ensure!(!list(body, "")?.is_empty(), "no category"))).await?;
+    tour.step("分类 categories", shelves, |body| demand(!list(body, "")?.is_empty(), || "no category".to_owned()))
+        .await?;
     let products = tour.step("商品 products", Ask::get("/v1/products?sort=newest&limit=50"), |body| {
         list(body, "/items")?.iter().map(|item| text(item, "/id")).collect::<anyhow::Result<Vec<_>>>()
     });
@@ -142,7 +143,7 @@ pub(super) async fn order(tour: &mut Tour<'_>, buyer: &Buyer, choice: &Choice) -
     };
     tour.step("重复下单 same key again", place, repeated).await?;
     let one = Ask::get("/v1/orders?limit=10").bearer(&buyer.token);
-    let one_only = |body: &Value| Ok(ensure!(list(body, "/items")?.len() == 1, "one order is expected"));
+    let one_only = |body: &Value| demand(list(body, "/items")?.len() == 1, || "one order is expected".to_owned());
     tour.step("我的订单 my orders", one, one_only).await?;
     Ok(order)
 }
@@ -164,7 +165,8 @@ pub(super) async fn pay(tour: &mut Tour<'_>, buyer: &Buyer, order: &Order) -> an
     let out_trade_no = out_trade_no.await?;
     let paid = Ask::get(format!("/_simulator/api/cashier?prepay_id={prepay_id}")).of_wechat();
     let pay = Ask::post(format!("/_simulator/api/payments/{out_trade_no}/pay")).of_wechat().or_look(paid);
-    let success = |body: &Value| Ok(ensure!(body["state"] == "SUCCESS", "WeChat has the state {}", body["state"]));
+    let success =
+        |body: &Value| demand(body["state"] == "SUCCESS", || format!("WeChat has the state {}", body["state"]));
     tour.step("付款 pay", pay, success).await?;
     let seen = Ask::get(&path).bearer(&buyer.token);
     tour.until("等到已付款 paid", seen, |body| match text(body, "/state")?.as_str() {

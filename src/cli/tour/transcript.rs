@@ -131,6 +131,11 @@ fn judge<T>(answer: &Answer, check: impl Fn(&Value) -> anyhow::Result<T>) -> any
     check(&answer.body)
 }
 
+/// What must be true of an answer.
+pub(super) fn demand(holds: bool, problem: impl FnOnce() -> String) -> anyhow::Result<()> {
+    if holds { Ok(()) } else { Err(anyhow!(problem())) }
+}
+
 /// The text at a place of an answer.
 pub(super) fn text(body: &Value, pointer: &str) -> anyhow::Result<String> {
     let found = body.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
