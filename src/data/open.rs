@@ -28,7 +28,12 @@ impl Default for Guards {
 impl Database {
     /// Open, migrate and examine the database of the settings.
     pub async fn open(settings: &config::Database) -> Result<Self, Error> {
-        let database = Self::connect(settings, Guards::default()).await?;
+        Self::open_guarded(settings, Guards::default()).await
+    }
+
+    /// The same with other guards; for the test that shows what they are for.
+    pub async fn open_guarded(settings: &config::Database, guards: Guards) -> Result<Self, Error> {
+        let database = Self::connect(settings, guards).await?;
         migrate::run(&database).await?;
         let symptoms = doctor::examine(&database).await?;
         for symptom in &symptoms {
@@ -43,7 +48,7 @@ impl Database {
     }
 
     /// Open without migrating.
-    pub async fn connect(settings: &config::Database, guards: Guards) -> Result<Self, Error> {
+    async fn connect(settings: &config::Database, guards: Guards) -> Result<Self, Error> {
         let url = settings.url.expose();
         let timeout = Duration::from_millis(settings.acquire_timeout_ms);
         if url.starts_with("sqlite:") { sqlite(url, timeout).await } else { mysql(url, settings, guards).await }

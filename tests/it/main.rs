@@ -4,4 +4,5 @@
 #![expect(clippy::unwrap_used, reason = "the hands of a test fail it where it cannot go on")]
 
 mod deploy;
+mod order;
 mod support;

@@ -1,6 +1,9 @@
 //! What tests stand on: back ends, private servers, the application under test.
 
+pub mod app;
+pub mod client;
 pub mod servers;
+pub mod shop;
 
 /// What the suite runs on. The same tests run on each; `tests/run` chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

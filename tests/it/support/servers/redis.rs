@@ -76,7 +76,8 @@ impl Redis {
 /// `None` if it ends at once: the port was taken meanwhile.
 fn start(folder: &Path, port: u16) -> Option<ServerProcess> {
     let port_text = port.to_string();
-    let arguments = ["--port", &port_text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+    let arguments =
+        ["--port", &port_text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--databases", "4096"];
     let program = program(&["redis-server", "valkey-server"]);
     let mut process = ServerProcess::start(program, &arguments, &[], folder);
     process.wait_ready(|| answers(port)).then_some(process)
