@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod client;
+pub mod proxy;
 pub mod servers;
 pub mod shop;
 
