@@ -4,7 +4,7 @@
 //! API changes its words. It checks more than a customer would: that a repeated order is the same order, that stock
 //! went down, that WeChat's books say what the shop says.
 //!
-//! **How to add a step:** an [`Ask`](ask::Ask) and a check of its answer, in `buy` (the customer) or `after` (staff and
+//! **How to add a step:** an `Ask` and a check of its answer, in `buy` (the customer) or `after` (staff and
 //! the refund), where it happens in life. A step whose request may be lost says how it is repeated.
 
 mod after;
