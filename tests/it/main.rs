@@ -5,4 +5,5 @@
 
 mod deploy;
 mod order;
+mod payment;
 mod support;
