@@ -7,4 +7,5 @@ mod cache;
 mod cli;
 mod deploy;
 mod order;
+mod payment;
 mod support;
