@@ -5,5 +5,7 @@
 
 mod contract;
 mod deploy;
+mod door;
+mod http;
 mod order;
 mod support;

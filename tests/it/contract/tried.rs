@@ -3,7 +3,7 @@
 use super::openapi::{Operation, operations};
 use crate::support::{
     app::{APPS, TestApp},
-    client::{Answer, Client, User},
+    client::{Answer, Client, Request, User},
     shop::Goods,
 };
 use serde_json::{Value, json};
@@ -34,8 +34,10 @@ pub struct World {
 /// A request that would succeed, were it sent by whom it is for.
 pub struct Call {
     operation: Operation,
-    path_id: String,
-    body: Option<Value>,
+    /// What its path is about.
+    pub path_id: String,
+    /// What it says.
+    pub body: Option<Value>,
 }
 
 fn text(value: &Value) -> String {
@@ -128,8 +130,13 @@ impl Call {
         (named_in_body || path.contains("{id}")).then_some(other)
     }
 
-    /// Send it.
-    pub async fn send(&self, client: &Client) -> Answer {
+    /// Whether its path names a thing by its id.
+    pub fn names_an_id(&self) -> bool {
+        self.operation.path.contains("id}")
+    }
+
+    /// The request without its body.
+    pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
         let path =
             ["{id}", "{sku_id}", "{*key}"].iter().fold(path.clone(), |path, name| path.replace(name, &self.path_id));
@@ -138,9 +145,15 @@ impl Call {
         if parameters.is_some_and(|all| all.iter().any(|one| one["name"] == "Idempotency-Key")) {
             request = request.new_key();
         }
-        if let Some(body) = &self.body {
-            request = request.json(body);
+        request
+    }
+
+    /// Send it.
+    pub async fn send(&self, client: &Client) -> Answer {
+        let request = self.request(client);
+        match &self.body {
+            Some(body) => request.json(body).send().await,
+            None => request.send().await,
         }
-        request.send().await
     }
 }
