@@ -5,7 +5,10 @@
 
 mod cache;
 mod cli;
+mod contract;
 mod deploy;
+mod door;
+mod http;
 mod order;
 mod payment;
 mod support;
