@@ -103,7 +103,9 @@ fn tell(error: &anyhow::Error) -> ExitCode {
         faults.0.iter().for_each(|fault| eprintln!("  {fault}"));
         return ExitCode::from(2);
     }
-    if !error.is::<Told>() {
+    // A reader that has seen enough (`weizhan check | head`) is no failure worth a line.
+    let closed = error.downcast_ref::<std::io::Error>().is_some_and(|it| it.kind() == std::io::ErrorKind::BrokenPipe);
+    if !closed && !error.is::<Told>() {
         eprintln!("weizhan: {}", chain(error));
     }
     ExitCode::FAILURE

@@ -9,6 +9,7 @@
 
 mod after;
 mod ask;
+mod brief;
 mod buy;
 mod crowd;
 mod transcript;

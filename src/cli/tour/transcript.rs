@@ -3,6 +3,7 @@
 use super::{
     TourTarget,
     ask::{Answer, Ask},
+    brief::{brief, width},
 };
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
@@ -13,31 +14,6 @@ use std::{
 
 /// The width of a step's name on the screen.
 const NAME_WIDTH: usize = 30;
-/// Characters of a text that are shown.
-const TEXT_SHOWN: usize = 28;
-/// Characters of a body that are shown.
-const BODY_SHOWN: usize = 240;
-/// Names that are shown first, since a line has no room for all.
-const FIRST: [&str; 15] = [
-    "code",
-    "id",
-    "number",
-    "state",
-    "status",
-    "total_fen",
-    "refunded_fen",
-    "left_qty",
-    "callbacks",
-    "refunds",
-    "payments",
-    "skus",
-    "items",
-    "attempts",
-    "title",
-];
-/// Names whose values are never shown, not even their beginning.
-const HIDDEN: [&str; 3] = ["password", "access_token", "refresh_token"];
-
 /// A tour under way.
 pub(super) struct Tour<'a> {
     pub(super) target: &'a TourTarget,
@@ -98,17 +74,20 @@ impl<'a> Tour<'a> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(50);
         let (answer, outcome) = loop {
-            let answer = ask.send(&self.http, self.target).await?;
+            let answer = match ask.send(&self.http, self.target).await {
+                Ok(answer) => answer,
+                Err(error) => break (None, Err(error.into())),
+            };
             match judge(&answer, &check) {
-                Ok(Some(found)) => break (answer, Ok(found)),
+                Ok(Some(found)) => break (Some(answer), Ok(found)),
                 Ok(None) if began.elapsed() < self.target.patience => {}
-                Ok(None) => break (answer, Err(anyhow!("it did not happen within {:?}", self.target.patience))),
-                Err(error) => break (answer, Err(error)),
+                Ok(None) => break (Some(answer), Err(anyhow!("it did not happen within {:?}", self.target.patience))),
+                Err(error) => break (Some(answer), Err(error)),
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 3 / 2).min(Duration::from_secs(2));
         };
-        self.note(name, &ask, Some(&answer), outcome.as_ref().err(), began.elapsed())?;
+        self.note(name, &ask, answer.as_ref(), outcome.as_ref().err(), began.elapsed())?;
         outcome.with_context(|| format!("step {:02} {name}", self.steps.len()))
     }
 
@@ -175,69 +154,10 @@ pub(super) fn list<'v>(body: &'v Value, pointer: &str) -> anyhow::Result<&'v Vec
     body.pointer(pointer).and_then(Value::as_array).with_context(|| format!("{pointer} is not a list"))
 }
 
-/// Columns on a terminal: CJK characters take two.
-fn width(text: &str) -> usize {
-    text.chars().map(|c| if c >= '\u{2e80}' { 2 } else { 1 }).sum()
-}
-
-/// A body on one line, without secrets.
-fn brief(body: &Value) -> String {
-    let mut line = String::new();
-    write_brief(body, &mut line);
-    cut(&line, BODY_SHOWN)
-}
-
-fn write_brief(value: &Value, line: &mut String) {
-    match value {
-        Value::String(text) => line.push_str(&Value::from(cut(text, TEXT_SHOWN)).to_string()),
-        Value::Array(entries) => {
-            line.push('[');
-            entries.iter().take(1).for_each(|entry| write_brief(entry, line));
-            if entries.len() > 1 {
-                line.extend([", … ", &(entries.len() - 1).to_string(), " more"]);
-            }
-            line.push(']');
-        }
-        Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().collect();
-            fields.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
-            line.push('{');
-            for (position, (name, value)) in fields.into_iter().enumerate() {
-                line.extend([if position > 0 { ", " } else { "" }, name, ": "]);
-                let hidden = HIDDEN.contains(&name.as_str()) && value.is_string();
-                if hidden { line.push_str("***") } else { write_brief(value, line) }
-            }
-            line.push('}');
-        }
-        plain => line.push_str(&plain.to_string()),
-    }
-}
-
-fn cut(text: &str, shown: usize) -> String {
-    match text.char_indices().nth(shown) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_line_is_short_and_shows_no_secret() {
-        let long = "微".repeat(100);
-        let body = json!({ "access_token": "eyJhbGci", "items": [1, 2, 3], "title": long, "code": "cart.full" });
-        let shown = brief(&body);
-        assert!(!shown.contains("eyJ") && shown.contains("access_token: ***"), "{shown}");
-        assert!(
-            shown.contains("[1, … 2 more]") && shown.contains("微…") && shown.starts_with("{code: \"cart.full\""),
-            "{shown}"
-        );
-        assert!(brief(&json!(vec![long; 1])).chars().count() <= BODY_SHOWN);
-        assert_eq!((width("登录 log in"), width("pay")), (11, 3));
-    }
 
     #[test]
     fn what_is_not_there_is_named() {
