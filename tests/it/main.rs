@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "the hands of a test fail it where it cannot go on")]
 
 mod cache;
+mod cli;
 mod deploy;
 mod order;
 mod support;
