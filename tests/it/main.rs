@@ -6,6 +6,10 @@
 mod cancellation;
 mod cache;
 mod cli;
+mod contract;
 mod deploy;
+mod door;
+mod http;
 mod order;
+mod payment;
 mod support;

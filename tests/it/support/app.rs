@@ -89,7 +89,7 @@ impl TestApp {
     pub async fn with(setup: Setup) -> Self {
         let (folder, clock) = (Folder::new("app"), Arc::new(FixedClock::new(START)));
         let stop = CancellationToken::new();
-        let simulator = simulator(clock.clone(), Some(KEYS.path().join("rsa")));
+        let simulator = simulator(clock.clone(), Some(wechat_keys()));
         let (simulator_listener, simulator_base) = listen().await;
         let (listener, base) = listen().await;
         let url = match setup.database_url {
@@ -197,6 +197,11 @@ impl Drop for TestApp {
         let forgotten = !self.ended.load(Ordering::Relaxed) && !std::thread::panicking();
         assert!(!forgotten, "a test must end its application: `app.end().await`");
     }
+}
+
+/// The folder of the simulator's keys; they are there as soon as a simulator is.
+pub fn wechat_keys() -> PathBuf {
+    KEYS.path().join("rsa")
 }
 
 /// A WeChat of its own.

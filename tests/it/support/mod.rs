@@ -1,10 +1,13 @@
-//! What tests stand on: back ends, private servers, the application under test.
+//! What tests stand on: back ends, private servers, the application under test, its rows, and notices by hand.
 
 pub mod app;
 pub mod client;
+pub mod letter;
 pub mod proxy;
+pub mod rows;
 pub mod servers;
 pub mod shop;
+pub mod sql;
 
 /// What the suite runs on. The same tests run on each; `tests/run` chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,11 @@ pub fn backend() -> Backend {
 /// Whether long runs use their full figures: `WEIZHAN_TEST_FULL=1`.
 pub fn full() -> bool {
     variable("WEIZHAN_TEST_FULL").as_deref() == Some("1")
+}
+
+/// Whether committed texts are written anew instead of compared: `WEIZHAN_TEST_UPDATE=1`.
+pub fn update() -> bool {
+    variable("WEIZHAN_TEST_UPDATE").as_deref() == Some("1")
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests have no command line of their own: tests/run speaks to them so")]
