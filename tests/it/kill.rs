@@ -41,14 +41,14 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     println!("WEIZHAN_TEST_SEED={seed}");
     let shop = Arc::new(Deployment::new().await);
     let mut node = shop.serve();
-    let (goods, stop) = (Arc::new(shop.goods().await), CancellationToken::new());
+    let (goods, over) = (Arc::new(shop.goods().await), CancellationToken::new());
     let mut crowd = JoinSet::new();
     for _ in 0..2 {
-        crowd.spawn(keep_touring(shop.tour(PATIENCE), stop.clone()));
+        crowd.spawn(keep_touring(shop.tour(PATIENCE), over.clone()));
     }
     let mut buyers = JoinSet::new();
     for number in 0..3 {
-        buyers.spawn(keep_buying(shop.clone(), goods.clone(), number, stop.clone()));
+        buyers.spawn(keep_buying(shop.clone(), goods.clone(), number, over.clone()));
     }
     let mut moments = Moments(seed);
     for _ in 0..if full() { 200 } else { 20 } {
@@ -57,7 +57,7 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
         node.kill9();
         node = shop.serve();
     }
-    stop.cancel();
+    over.cancel();
     let reports: Vec<tour::Report> = crowd.join_all().await.into_iter().flatten().collect();
     let ledger: Vec<Fact> = buyers.join_all().await.into_iter().flatten().collect();
     assert!(!reports.is_empty() && !ledger.is_empty(), "somebody must get something done between two kills");

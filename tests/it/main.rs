@@ -13,4 +13,5 @@ mod http;
 mod kill;
 mod order;
 mod payment;
+mod serve;
 mod support;
