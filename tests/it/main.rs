@@ -6,4 +6,7 @@
 mod deploy;
 mod order;
 mod payment;
+mod refund;
+mod shipment;
+mod stock;
 mod support;

@@ -5,7 +5,7 @@ use super::{
     client::{Answer, User},
 };
 use serde_json::{Value, json};
-use weizhan::model::staff::Permission;
+use weizhan::{model::staff::Permission, simulator::Failure};
 
 /// A product with one SKU.
 #[derive(Debug, Clone)]
@@ -21,6 +21,13 @@ pub struct Goods {
 /// The id of whatever has one.
 pub fn id(thing: &Value) -> &str {
     thing["id"].as_str().expect("an id")
+}
+
+/// WeChat refuses so many requests of a path with this status and code, without carrying them out.
+pub fn failing(app: &TestApp, method: &str, path: &str, count: u32, status: u16, code: &str) {
+    let (path, method, code) = (path.to_owned(), Some(method.to_owned()), code.to_owned());
+    let failure = Failure { path, method, count, status, code };
+    app.simulator.faults().change(|faults| faults.fail.push(failure));
 }
 
 impl TestApp {
