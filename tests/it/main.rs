@@ -10,3 +10,4 @@ mod refund;
 mod shipment;
 mod stock;
 mod support;
+mod verify;

@@ -121,7 +121,7 @@ async fn states_forbid_what_they_must_and_say_so() {
     app.run_jobs().await;
     let listed = owner.get("/admin/v1/refunds?state=processing").send().await.expect(200);
     assert_eq!(id(&listed["items"][0]), id(&first));
-    app.advance(minutes(31));
+    app.advance(minutes(1));
     app.run_jobs().await;
     assert_eq!(
         decide(&owner, &first, "reject").await.expect_problem(409, "refund.state_forbids")["state"],
