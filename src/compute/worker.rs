@@ -7,7 +7,7 @@ use crate::{
         job::{Claim, Job, Work, backoff},
         refusal::Refusal,
     },
-    service::{self, Error, Fault},
+    service::{self, Error, Fault, Never, attempt},
 };
 use std::{future::Future, time::Duration};
 use tokio::task::JoinSet;
@@ -66,14 +66,21 @@ pub async fn run_due(app: &App) -> Result<usize, Fault> {
 /// Free the jobs of workers that are gone, then claim up to `limit` due ones.
 async fn claim(app: &App, limit: usize) -> Result<Vec<Job>, Fault> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let now = app.now();
-    let mut session = app.database.write().await?;
-    data::job::sweep(&mut session, now).await?;
-    let token = i64::from_le_bytes(random_bytes()) & i64::MAX;
-    let until = now.plus(Duration::from_secs(app.config.jobs.lease_seconds));
-    let jobs = data::job::claim(&mut session, limit, token, until, now).await?;
-    session.commit().await?;
-    Ok(jobs)
+    let claimed: Result<_, Error<Never>> = attempt(|| async {
+        let now = app.now();
+        let mut session = app.database.write().await?;
+        data::job::sweep(&mut session, now).await?;
+        let token = i64::from_le_bytes(random_bytes()) & i64::MAX;
+        let until = now.plus(Duration::from_secs(app.config.jobs.lease_seconds));
+        let jobs = data::job::claim(&mut session, limit, token, until, now).await?;
+        session.commit().await?;
+        Ok(jobs)
+    })
+    .await;
+    claimed.map_err(|error| match error {
+        Error::Refused(never) => match never {},
+        Error::Fault(fault) => fault,
+    })
 }
 
 /// Run one job in a task of its own, so that a panic is a failure of the job and of nothing else.
