@@ -4,9 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "the hands of a test fail it where it cannot go on")]
 
 mod deploy;
+mod job;
 mod order;
 mod payment;
 mod refund;
+mod schedule;
 mod shipment;
 mod stock;
 mod support;
