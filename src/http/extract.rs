@@ -1,6 +1,6 @@
 //! What a handler is allowed to hold: a caller who has proved who it is, a body that was checked.
 
-use super::problem::{FieldError, Problem};
+use super::{field, problem::Problem};
 use crate::{
     app::{App, Caller, Limited},
     model::{self, page::ROWS_MAX, staff::Permission},
@@ -169,18 +169,10 @@ impl<T: DeserializeOwned + Validate<Context = ()>, S: Sync> FromRequestParts<S> 
         let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let input = serde_urlencoded::Deserializer::new(pairs);
         let params: T = serde_path_to_error::deserialize(input)
-            .map_err(|error| Problem::invalid_field(error.path().to_string(), error.inner().to_string()))?;
-        params.validate().map_err(|report| Problem::invalid(wrong_fields(&report, "")))?;
+            .map_err(|error: serde_path_to_error::Error<_>| field::unread(error.path(), error.inner(), ""))?;
+        params.validate().map_err(|report| field::wrong(&report, ""))?;
         Ok(Self(params))
     }
-}
-
-fn wrong_fields(report: &garde::Report, prefix: &str) -> Vec<FieldError> {
-    let one = |(path, error): &(garde::Path, garde::Error)| {
-        let path = path.to_string().replace(['.', '['], "/").replace(']', "");
-        FieldError { pointer: format!("{prefix}{path}"), detail: error.to_string() }
-    };
-    report.iter().map(one).collect()
 }
 
 /// A JSON body that was read whole and checked: no unknown field, every value in its bounds.
@@ -203,7 +195,7 @@ impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest<App> for Valid<T>
         let mut input = serde_json::Deserializer::from_slice(&body);
         let value: T = serde_path_to_error::deserialize(&mut input).map_err(|error| not_read(&error))?;
         input.end().map_err(|_| Problem::of("http.json_malformed"))?;
-        value.validate().map_err(|report| Problem::invalid(wrong_fields(&report, "/")))?;
+        value.validate().map_err(|report| field::wrong(&report, "/"))?;
         Ok(Self(value))
     }
 }
@@ -224,15 +216,10 @@ fn unread(rejection: &BytesRejection) -> Problem {
 }
 
 fn not_read(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    let inner = error.inner();
-    if inner.classify() != serde_json::error::Category::Data {
-        return Problem::of("http.json_malformed");
+    match error.inner().classify() {
+        serde_json::error::Category::Data => field::unread(error.path(), error.inner(), "/"),
+        _ => Problem::of("http.json_malformed"),
     }
-    let path = error.path().to_string().replace(['.', '['], "/").replace(']', "");
-    // The position means nothing to whoever wrote the object in code.
-    let text = inner.to_string();
-    let detail = text.split(" at line ").next().unwrap_or_default();
-    Problem::invalid_field(format!("/{}", path.trim_start_matches('/')), detail)
 }
 
 /// A page of a list.

@@ -1,7 +1,7 @@
 //! For machines that watch a node.
 
 use super::problem::Problem;
-use crate::app::App;
+use crate::{app::App, service};
 use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -31,11 +31,6 @@ pub(super) async fn ready(State(app): State<App>) -> Result<Json<HealthView>, Pr
     if app.stopping().is_cancelled() {
         return Err(Problem::of("server.busy").retry_after(1));
     }
-    match app.database.ping().await {
-        Ok(()) => Ok(Json(FINE)),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            Err(Problem::of("server.busy").retry_after(1))
-        }
-    }
+    service::health::ready(&app).await?;
+    Ok(Json(FINE))
 }

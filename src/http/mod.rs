@@ -14,6 +14,7 @@ mod cart;
 mod docs;
 mod door;
 mod extract;
+mod field;
 mod health;
 mod object;
 pub mod openapi;

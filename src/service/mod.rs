@@ -14,6 +14,7 @@ mod unit;
 pub mod address;
 pub mod audit;
 pub mod cart;
+pub mod health;
 pub mod idempotency;
 pub mod job;
 pub mod object;

@@ -180,7 +180,7 @@ async fn a_failing_job_waits_longer_each_time_then_dies_and_can_be_driven_again(
         app.advance(Duration::from_millis(1));
     }
     assert_eq!((app.run_jobs().await, count(&app, JobState::Dead).await), (1, 1));
-    let told = app.rows().await.texts("SELECT last_error FROM jobs WHERE state = 'dead'").await;
+    let told = app.rows().texts("SELECT last_error FROM jobs WHERE state = 'dead'").await;
     assert!(told[0].contains("SYSTEM_ERROR"), "{told:?}");
     app.advance(minutes(10));
     assert_eq!(app.run_jobs().await, 0, "nobody touches it");
@@ -201,7 +201,7 @@ async fn a_failing_job_waits_longer_each_time_then_dies_and_can_be_driven_again(
 async fn a_panic_counts_as_an_attempt_and_stops_nobody_else() {
     let app = TestApp::new().await;
     let (ann, order) = expired_order(&app).await;
-    let (goods, _) = (app.goods(100, 5).await, ());
+    let goods = app.goods(100, 5).await;
     let begun = ann.order(&goods, 1).await.expect(201);
     app.begin_payment(&ann, &begun).await;
     // The next step after the greatest number there is: additions are checked in tests.

@@ -3,7 +3,12 @@
 #![expect(unreachable_pub, reason = "nothing outside can reach a test; `pub` marks what one file offers the others")]
 #![expect(clippy::unwrap_used, reason = "the hands of a test fail it where it cannot go on")]
 
+mod cache;
+mod cli;
+mod contract;
 mod deploy;
+mod door;
+mod http;
 mod job;
 mod order;
 mod payment;

@@ -13,7 +13,7 @@ use weizhan::{
 async fn second_node(first: &TestApp) -> TestApp {
     let database_url = Some(first.app.config.database.url.expose().to_owned());
     let overrides = vec![("node.id", "1".to_owned())];
-    TestApp::with(Setup { database_url, overrides, ..Setup::default() }).await
+    TestApp::with(Setup { overrides, database_url, ..Setup::default() }).await
 }
 
 #[tokio::test]
@@ -32,7 +32,8 @@ async fn two_nodes_enqueue_what_recurs_once_a_period() {
         let hours = turn * 6 / 60 + 1;
         assert_eq!(one.number("SELECT COUNT(*) FROM jobs WHERE kind = 'clean_up'").await, hours, "turn {turn}");
         jobs += one.run_jobs().await + other.run_jobs().await;
-        [&one, &other].map(|app| app.advance(minutes(6)));
+        one.advance(minutes(6));
+        other.advance(minutes(6));
     }
     assert_eq!(jobs, 3);
     other.end().await;
@@ -43,19 +44,21 @@ async fn two_nodes_enqueue_what_recurs_once_a_period() {
 async fn a_lease_is_taken_over_only_after_its_end_and_the_epoch_grows() {
     let one = TestApp::new().await;
     let other = second_node(&one).await;
-    let both = |seconds: u64| {
-        [&one, &other].map(|app| app.advance(Duration::from_secs(seconds)));
+    let both = |while_: Duration| {
+        one.advance(while_);
+        other.advance(while_);
     };
+    let seconds = Duration::from_secs;
     let (mut first, mut second) = (Lease::new(&one.app, "x"), Lease::new(&other.app, "x"));
     assert!(first.hold(&one.app).await.unwrap() && !second.hold(&other.app).await.unwrap());
     for _ in 0..3 {
-        both(5);
+        both(seconds(5));
         assert!(first.hold(&one.app).await.unwrap() && !second.hold(&other.app).await.unwrap());
     }
     assert_eq!((first.epoch(), second.epoch()), (Some(1), None), "renewing is no takeover");
-    both(15);
+    both(seconds(15));
     assert!(!second.hold(&other.app).await.unwrap(), "to the last millisecond");
-    [&one, &other].map(|app| app.advance(Duration::from_millis(1)));
+    both(Duration::from_millis(1));
     assert!(second.hold(&other.app).await.unwrap());
     assert!(!first.hold(&one.app).await.unwrap(), "who slept has lost it");
     assert_eq!((first.epoch(), second.epoch()), (None, Some(2)));
@@ -68,10 +71,10 @@ async fn a_lease_is_taken_over_only_after_its_end_and_the_epoch_grows() {
     );
     drop(session);
     // A holder that starts anew is another one.
-    both(15);
+    both(seconds(15));
     let mut reborn = Lease::new(&other.app, "x");
     assert!(!reborn.hold(&other.app).await.unwrap());
-    both(1);
+    both(seconds(1));
     assert!(reborn.hold(&other.app).await.unwrap() && reborn.epoch() == Some(3));
     other.end().await;
     one.end().await;

@@ -98,9 +98,9 @@ async fn every_change_by_staff_leaves_one_row_and_a_refused_one_none() {
         assert!(answer.status.is_success(), "{action}: {}", answer.text);
         known += 1;
         let row = format!("SELECT action FROM audit WHERE seq = {known} AND staff_id = {staff} AND detail <> ''");
-        assert_eq!(app.rows().await.texts(&row).await, [action]);
+        assert_eq!(app.rows().texts(&row).await, [action]);
         if action.starts_with("refund") || action.starts_with("order") {
-            let target = app.rows().await.texts(&format!("SELECT target FROM audit WHERE seq = {known}")).await;
+            let target = app.rows().texts(&format!("SELECT target FROM audit WHERE seq = {known}")).await;
             assert_eq!(target, [order_target.as_str()]);
         }
         // The same again is refused, but for what may be done twice under a new key.

@@ -70,14 +70,14 @@ async fn orders_that_name_the_same_pieces_in_opposite_order_do_not_lock_each_oth
     });
     let answers = join_all(asks).await;
     assert_eq!(count(&answers, 201), count_of, "{:?}", answers.iter().find(|answer| answer.status.as_u16() != 201));
-    let left = app.rows().await.numbers("SELECT left_qty FROM stock WHERE initial_qty = 1000").await;
+    let left = app.rows().numbers("SELECT left_qty FROM stock WHERE initial_qty = 1000").await;
     assert_eq!(left, [1_000 - i64::try_from(count_of).unwrap(); 2]);
     // Cancelled crosswise at the same time, they give everything back.
     let orders: Vec<Value> = answers.into_iter().map(|answer| answer.expect(201)).collect();
     let cancels =
         orders.iter().enumerate().map(|(place, order)| if place % 2 == 0 { &ann } else { &bob }.cancel(order));
     assert_eq!(count(&join_all(cancels).await, 200), count_of);
-    let left = app.rows().await.numbers("SELECT left_qty FROM stock WHERE initial_qty = 1000").await;
+    let left = app.rows().numbers("SELECT left_qty FROM stock WHERE initial_qty = 1000").await;
     assert_eq!(left, [1_000; 2]);
     app.advance(minutes(31));
     app.run_jobs().await;

@@ -136,7 +136,7 @@ async fn a_number_that_wechat_will_not_take_is_closed_and_replaced() {
         failing(&app, "POST", PREPAY, 1, status, code);
         app.pay(&ann, &order).await;
         assert_eq!(ann.see(&order).await["state"], "paid");
-        let states = app.rows().await.texts("SELECT state FROM prepays ORDER BY id").await;
+        let states = app.rows().texts("SELECT state FROM prepays ORDER BY id").await;
         assert_eq!(states, ["closed", "paid"], "{code}");
         app.advance(minutes(1));
         app.run_jobs().await;

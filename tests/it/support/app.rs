@@ -272,6 +272,8 @@ pub fn settings(
         ("pay.public_key_id", materials.public_key_id),
         ("pay.public_key", materials.public_key_pem),
         ("pay.platform_certificates", "true".to_owned()),
+        // Tests move the clock by hours while somebody stays signed in.
+        ("auth.access_minutes", "600".to_owned()),
         ("server.drain_ms", "0".to_owned()),
         ("server.handler_timeout_ms", "60000".to_owned()),
         ("limits.per_ip_per_minute", many()),

@@ -116,6 +116,10 @@ impl Answer {
         assert_eq!(kind.as_deref(), Some("application/problem+json"));
         problem
     }
+    /// The body as JSON, whatever the status; null when it is none.
+    pub fn body(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
     /// The `code` of a problem, or nothing.
     pub fn code(&self) -> String {
         let body: Value = serde_json::from_str(&self.text).unwrap_or_default();

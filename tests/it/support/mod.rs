@@ -3,6 +3,7 @@
 pub mod app;
 pub mod client;
 pub mod letter;
+pub mod rows;
 pub mod servers;
 pub mod shop;
 pub mod sql;
@@ -28,6 +29,11 @@ pub fn backend() -> Backend {
 /// Whether long runs use their full figures: `WEIZHAN_TEST_FULL=1`.
 pub fn full() -> bool {
     variable("WEIZHAN_TEST_FULL").as_deref() == Some("1")
+}
+
+/// Whether committed texts are written anew instead of compared: `WEIZHAN_TEST_UPDATE=1`.
+pub fn update() -> bool {
+    variable("WEIZHAN_TEST_UPDATE").as_deref() == Some("1")
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests have no command line of their own: tests/run speaks to them so")]

@@ -80,7 +80,7 @@ impl Shop {
 
     async fn change(&self, text: &str) {
         let text = self.ids.iter().fold(text.to_owned(), |text, (name, id)| text.replace(name, id));
-        assert!(self.app.rows().await.execute(&text).await > 0, "{text}: no such row");
+        assert!(self.app.rows().execute(&text).await > 0, "{text}: no such row");
     }
 
     async fn tripped(&self) -> BTreeSet<&'static str> {

@@ -1,0 +1,159 @@
+//! A shop in which every operation has something to be called on, and the call for each.
+
+use super::openapi::{Operation, operations};
+use crate::support::{
+    app::{APPS, TestApp},
+    client::{Answer, Client, Request, User},
+    shop::Goods,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// An id that nothing has.
+const NOTHING: &str = "4242424242424242";
+
+/// Ann's things, and what staff decide about.
+pub struct World {
+    /// The application.
+    pub app: TestApp,
+    /// To whom everything belongs.
+    pub ann: User,
+    operations: BTreeMap<String, Operation>,
+    goods: Goods,
+    address: String,
+    spare_address: String,
+    /// Waits for its money.
+    pending: String,
+    /// Was paid.
+    paid: String,
+    /// Asked for, one to be approved and one to be rejected.
+    refunds: [String; 2],
+    phone_code: String,
+}
+
+/// A request that would succeed, were it sent by whom it is for.
+pub struct Call {
+    operation: Operation,
+    /// What its path is about.
+    pub path_id: String,
+    /// What it says.
+    pub body: Option<Value>,
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("an id").to_owned()
+}
+
+impl World {
+    /// The shop and Ann.
+    pub async fn new() -> Self {
+        let app = TestApp::new().await;
+        let (goods, ann) = (app.goods(1_000, 50).await, app.buyer("ann").await);
+        let (paid, _) = app.paid_order(&ann, &goods, 2).await;
+        let paid = text(&paid["id"]);
+        let pending = text(&ann.order(&goods, 1).await.expect(201)["id"]);
+        let mut refunds = [String::new(), String::new()];
+        for refund in &mut refunds {
+            let path = format!("/v1/orders/{paid}/refunds");
+            let body = json!({ "amount_fen": 1, "reason": "少了" });
+            *refund = text(&ann.post(&path).new_key().json(&body).send().await.expect(201)["id"]);
+        }
+        let (address, spare_address) = (ann.address().await, ann.address().await);
+        let phone_code = app.simulator.phone_code(APPS[0].0, "ann").expect("code");
+        let operations = operations().into_iter().map(|one| (one.id.clone(), one)).collect();
+        Self { app, ann, operations, goods, address, spare_address, pending, paid, refunds, phone_code }
+    }
+
+    /// The call of an operation. A new operation needs a line here as well as one in the table.
+    pub fn call(&self, id: &str) -> Call {
+        let known = self.operations.get(id).expect("an operation of the document");
+        let operation = Operation {
+            id: known.id.clone(),
+            method: known.method.clone(),
+            path: known.path.clone(),
+            body: known.body.clone(),
+        };
+        Call { operation, path_id: self.path_id(id).to_owned(), body: self.body(id) }
+    }
+
+    fn path_id(&self, id: &str) -> &str {
+        match id {
+            "staff.refund.approve" => &self.refunds[0],
+            "staff.refund.reject" => &self.refunds[1],
+            "order.receive" | "refund.request" | "staff.order.view" | "staff.order.ship" | "staff.refund.start" => {
+                &self.paid
+            }
+            "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
+            "cart.put" | "cart.remove" | "staff.stock.adjust" => &self.goods.sku_id,
+            "address.change" | "address.remove" => &self.spare_address,
+            "object.view" => "no/such.png",
+            _ => &self.pending,
+        }
+    }
+
+    fn body(&self, id: &str) -> Option<Value> {
+        let address =
+            json!({ "name": "安", "phone": "13900000000", "province": "上海", "city": "上海", "detail": "1 号" });
+        let product = json!({ "category_id": self.goods.category_id, "title": "红茶", "state": "on_sale",
+            "skus": [{ "price_fen": 5 }] });
+        Some(match id {
+            "user.sign_in" => json!({ "appid": APPS[0].0, "code": "no-such-code" }),
+            "user.refresh" | "staff.refresh" => json!({ "refresh_token": "1.1.AAAA" }),
+            "staff.sign_in" => json!({ "name": "nobody", "password": "nothing" }),
+            "callback.pay" | "callback.refund" => json!({ "id": "a notice that nobody signed" }),
+            "user.change" => json!({ "nickname": "安安", "avatar_url": "" }),
+            "user.bind_phone" => json!({ "code": self.phone_code }),
+            "cart.put" => json!({ "qty": 2 }),
+            "address.add" | "address.change" => address,
+            "order.place" => {
+                json!({ "lines": [{ "sku_id": self.goods.sku_id, "qty": 1 }], "address_id": self.address })
+            }
+            "refund.request" | "staff.refund.start" => json!({ "amount_fen": 2, "reason": "破了" }),
+            "staff.category.create" => json!({ "name": "红茶" }),
+            "staff.product.create" => product,
+            "staff.product.change" => json!({ "version": 1, "product": product }),
+            "staff.stock.adjust" => json!({ "delta": 1, "reason": "盘点" }),
+            "staff.order.ship" => json!({ "carrier": "SF", "tracking_no": "SF1" }),
+            _ => return None,
+        })
+    }
+}
+
+impl Call {
+    /// The same about things that never were; `None` when it names nothing that belongs to a buyer.
+    pub fn of_nothing(&self) -> Option<Self> {
+        let Operation { id, method, path, body } = &self.operation;
+        let operation = Operation { id: id.clone(), method: method.clone(), path: path.clone(), body: body.clone() };
+        let mut other = Self { operation, path_id: NOTHING.to_owned(), body: self.body.clone() };
+        let in_body = other.body.as_mut().and_then(|body| body.get_mut("address_id"));
+        let named_in_body = in_body.map(|address| *address = json!(NOTHING)).is_some();
+        (named_in_body || path.contains("{id}")).then_some(other)
+    }
+
+    /// Whether its path names a thing by its id.
+    pub fn names_an_id(&self) -> bool {
+        self.operation.path.contains("id}")
+    }
+
+    /// The request without its body.
+    pub fn request(&self, client: &Client) -> Request {
+        let Operation { method, path, body, .. } = &self.operation;
+        let path =
+            ["{id}", "{sku_id}", "{*key}"].iter().fold(path.clone(), |path, name| path.replace(name, &self.path_id));
+        let mut request = client.request(method.clone(), &path);
+        let parameters = body["parameters"].as_array();
+        if parameters.is_some_and(|all| all.iter().any(|one| one["name"] == "Idempotency-Key")) {
+            request = request.new_key();
+        }
+        request
+    }
+
+    /// Send it.
+    pub async fn send(&self, client: &Client) -> Answer {
+        let request = self.request(client);
+        match &self.body {
+            Some(body) => request.json(body).send().await,
+            None => request.send().await,
+        }
+    }
+}
