@@ -1,3 +1,8 @@
 //! The `weizhan` program.
 
-fn main() {}
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    weizhan::cli::run(weizhan::cli::Cli::parse())
+}

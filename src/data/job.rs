@@ -6,6 +6,7 @@ use crate::model::{
     job::{Claim, Job, JobState, Work},
     time::Timestamp,
 };
+use std::time::Duration;
 
 statements! {
     INSERT = "INSERT INTO jobs (id, kind, payload, state, run_ms, attempt, attempts_max, lease_ms, lease_token, dedupe_key,
@@ -26,6 +27,9 @@ statements! {
     AGAIN = "UPDATE jobs SET state = 'ready', run_ms = ?, kind = ?, payload = ?, attempt = 0
              WHERE id = ? AND state = 'running' AND lease_token = ?";
     EXTEND = "UPDATE jobs SET lease_ms = ? WHERE id = ? AND state = 'running' AND lease_token = ?";
+    /// Leases that ended at the last attempt: a job that takes its worker with it must not do so for ever.
+    SWEEP_DEAD = "UPDATE jobs SET state = 'dead', ended_ms = ?, last_error = 'its worker was lost each time'
+                  WHERE state = 'running' AND lease_ms < ? AND attempt >= attempts_max";
     /// Leases that ended: whoever had them is gone or too slow.
     SWEEP = "UPDATE jobs SET state = 'ready', run_ms = ? WHERE state = 'running' AND lease_ms < ?";
     REDRIVE = "UPDATE jobs SET state = 'ready', run_ms = ?, attempt = 0, ended_ms = NULL WHERE id = ? AND state = 'dead'";
@@ -57,7 +61,13 @@ pub async fn enqueue(
     let row = (id, work.kind(), payload, JobState::Ready, run_ms, work.attempts_max(), dedupe_key, now);
     session.insert_new(INSERT, row).await
 }
+/// How long a job waits that this version cannot read.
+const UNREADABLE: Duration = Duration::from_mins(1);
+
 /// Claim up to `limit` due jobs until `lease_until`, under one token. Commit the session before running them.
+///
+/// A job that cannot be read is put off, so that it does not hold up the others: while versions change, the next node
+/// may know it. At its last attempt it is given up.
 pub async fn claim(
     session: &mut Session,
     limit: i64,
@@ -71,13 +81,23 @@ pub async fn claim(
     }
     let ids = rows.iter().map(|row| (row.id,)).collect();
     session.execute(CLAIM, Then((lease_token, lease_until), Each(ids))).await?;
-    let job = |row: Row| {
-        let corrupt = |_| Error::Corrupt { table: "jobs", column: "payload", row: row.id.to_string() };
-        let claim = Claim { id: row.id, lease_token, attempt: row.attempt + 1 };
-        let work = serde_json::from_str(&row.payload).map_err(corrupt)?;
-        Ok(Job { claim, work, attempts_max: row.attempts_max, run_ms: row.run_ms })
-    };
-    rows.into_iter().map(job).collect()
+    let mut jobs = Vec::with_capacity(rows.len());
+    for Row { id, payload, attempt, attempts_max, run_ms } in rows {
+        let claim = Claim { id, lease_token, attempt: attempt + 1 };
+        match serde_json::from_str(&payload) {
+            Ok(work) => jobs.push(Job { claim, work, attempts_max, run_ms }),
+            Err(error) => {
+                let error = format!("this version cannot read it: {error}");
+                tracing::error!(job.id = %id, error, "a job was put off");
+                if claim.attempt < attempts_max {
+                    retry(session, &claim, now.plus(UNREADABLE), &error).await?;
+                } else {
+                    bury(session, &claim, &error, now).await?;
+                }
+            }
+        }
+    }
+    Ok(jobs)
 }
 /// Done, in the transaction of the effect. `false` when the lease was lost: then the effect must not be committed.
 pub async fn finish(session: &mut Session, claim: &Claim, now: Timestamp) -> Result<bool, Error> {
@@ -100,8 +120,9 @@ pub async fn bury(session: &mut Session, claim: &Claim, error: &str, now: Timest
 pub async fn extend(session: &mut Session, claim: &Claim, lease_until: Timestamp) -> Result<bool, Error> {
     Ok(session.execute(EXTEND, (lease_until, claim.id, claim.lease_token)).await? == 1)
 }
-/// Free the jobs of workers that are gone; how many there were.
+/// Free the jobs of workers that are gone, or give up those that were at their last attempt; how many were freed.
 pub async fn sweep(session: &mut Session, now: Timestamp) -> Result<u64, Error> {
+    session.execute(SWEEP_DEAD, (now, now)).await?;
     session.execute(SWEEP, (now, now)).await
 }
 /// Try a dead job once more, from the first attempt.

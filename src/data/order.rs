@@ -35,7 +35,7 @@ statements! {
     HOLD = "UPDATE orders SET state = ? WHERE id = ? AND state = ?";
     /// Never more than was paid: the one place that stops refunds above it.
     HOLD_REFUND = "UPDATE orders SET refund_held_fen = refund_held_fen + ?
-                   WHERE id = ? AND refund_held_fen + ? <= total_fen AND state IN ('paid', 'shipped', 'received')";
+                   WHERE id = ? AND refund_held_fen <= total_fen - ? AND state IN ('paid', 'shipped', 'received')";
     FREE_REFUND = "UPDATE orders SET refund_held_fen = refund_held_fen - ? WHERE id = ?";
     ADD_REFUNDED = "UPDATE orders SET refunded_fen = refunded_fen + ? WHERE id = ?";
     LINES = "SELECT sku_id, product_id, title, sku_name, cover_url, price_fen, qty

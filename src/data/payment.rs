@@ -27,6 +27,8 @@ statements! {
     KEEP_HANDLE = "UPDATE prepays SET prepay_id = ?, prepaid_ms = ? WHERE id = ? AND state = 'open'";
     MOVE_PREPAY = "UPDATE prepays SET state = ? WHERE id = ? AND state = ?";
     PAY_PREPAY = "UPDATE prepays SET state = 'paid' WHERE id = ? AND state <> 'paid'";
+    /// Takes the row's lock and changes nothing.
+    HOLD = "UPDATE payments SET accepted = accepted WHERE transaction_id = ?";
     FIND_PAYMENT = "SELECT id, transaction_id, order_id, out_trade_no, total_fen, openid, accepted, source, success_ms,
                     created_ms FROM payments WHERE transaction_id = ?";
     LIST_PAYMENTS = "SELECT id, transaction_id, order_id, out_trade_no, total_fen, openid, accepted, source, success_ms,
@@ -85,6 +87,10 @@ pub async fn pay_prepay(session: &mut Session, id: PrepayId) -> Result<bool, Err
 /// The money with WeChat's number.
 pub async fn find(session: &mut Session, transaction_id: &str) -> Result<Option<Payment>, Error> {
     session.optional(FIND_PAYMENT, (transaction_id,)).await
+}
+/// Hold a payment until the session ends: its refunds are sent one after the other.
+pub async fn hold(session: &mut Session, transaction_id: &str) -> Result<bool, Error> {
+    Ok(session.execute(HOLD, (transaction_id,)).await? == 1)
 }
 /// All money that arrived for an order.
 pub async fn list(session: &mut Session, order: OrderId) -> Result<Vec<Payment>, Error> {

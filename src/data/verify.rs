@@ -57,6 +57,8 @@ statements! {
         AND a.order_id = p.order_id AND a.total_fen = p.total_fen AND a.state = 'paid' WHERE a.id IS NULL";
     ATTEMPT_PAID = "SELECT a.id FROM prepays a LEFT JOIN payments p ON p.out_trade_no = a.out_trade_no
         WHERE a.state = 'paid' AND p.id IS NULL";
+    ATTEMPT_CLOSED = "SELECT a.id FROM prepays a JOIN orders o ON o.id = a.order_id
+        WHERE a.state = 'open' AND o.state = 'closed'";
     REFUND_HELD = "SELECT o.id FROM orders o LEFT JOIN (SELECT order_id,
         CAST(SUM(CASE WHEN state NOT IN ('rejected', 'closed') THEN amount_fen ELSE 0 END) AS SIGNED) AS held,
         CAST(SUM(CASE WHEN state = 'succeeded' THEN amount_fen ELSE 0 END) AS SIGNED) AS given
@@ -96,6 +98,7 @@ pub const CHECKS: &[Check] = &[
     check("payment.returned", "money that paid no order goes back whole, once", "payment", PAYMENT_RETURNED),
     check("payment.attempt", "every payment belongs to an attempt of its order and amount", "payment", PAYMENT_ATTEMPT),
     check("prepay.paid", "a paid attempt has its payment", "prepay", ATTEMPT_PAID),
+    check("prepay.closed", "no attempt of a closed order can be paid", "prepay", ATTEMPT_CLOSED),
     check(
         "refund.held",
         "what is set aside and given back of an order is the sum of its refunds",

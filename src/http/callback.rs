@@ -49,6 +49,11 @@ pub(super) async fn refund(State(app): State<App>, request: Request) -> Response
     answer(app, NoticeKind::Refund, request).await
 }
 
+/// Not by POST.
+pub(super) async fn other_method() -> Response {
+    fail(405, "method")
+}
+
 async fn answer(app: App, called: NoticeKind, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let work = {

@@ -1,6 +1,6 @@
 //! What a handler is allowed to hold: a caller who has proved who it is, a body that was checked.
 
-use super::{field, problem::Problem, query};
+use super::{field, problem::Problem};
 use crate::{
     app::{App, Caller, Limited},
     model::{self, page::ROWS_MAX, staff::Permission},
@@ -166,8 +166,9 @@ pub(super) struct Params<T>(
 impl<T: DeserializeOwned + Validate<Context = ()>, S: Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let query = query::pairs(parts.uri.query().unwrap_or_default());
-        let params: T = serde_path_to_error::deserialize(query)
+        let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let input = serde_urlencoded::Deserializer::new(pairs);
+        let params: T = serde_path_to_error::deserialize(input)
             .map_err(|error: serde_path_to_error::Error<_>| field::unread(error.path(), error.inner(), ""))?;
         params.validate().map_err(|report| field::wrong(&report, ""))?;
         Ok(Self(params))
@@ -233,14 +234,7 @@ pub(super) struct PageParams {
     /// Rows, 20 unless said otherwise.
     #[garde(skip)]
     #[param(minimum = 1, maximum = 100)]
-    #[serde(default, deserialize_with = "number")]
     pub(super) limit: Option<i64>,
-}
-
-/// Query values are text; a number is read from it.
-pub(super) fn number<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<i64>, D::Error> {
-    let text = <std::borrow::Cow<'_, str> as serde::Deserialize>::deserialize(input)?;
-    text.parse().map(Some).map_err(|_| serde::de::Error::custom("a whole number is expected"))
 }
 
 /// Rows of a page, within bounds.

@@ -22,7 +22,6 @@ mod order;
 mod payment;
 pub mod problem;
 mod product;
-mod query;
 mod refund;
 pub mod route;
 mod serve;

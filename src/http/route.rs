@@ -7,7 +7,10 @@ use super::{
 use crate::app::App;
 use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
 use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouter},
+    routes,
+};
 
 /// Anybody.
 fn public() -> OpenApiRouter<App> {
@@ -62,7 +65,12 @@ fn staff() -> OpenApiRouter<App> {
 
 /// WeChat, which proves itself by its signature.
 fn wechat() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(callback::pay)).routes(routes!(callback::refund))
+    OpenApiRouter::new().routes(in_its_form(routes!(callback::pay))).routes(in_its_form(routes!(callback::refund)))
+}
+
+/// The same routes, with WeChat's form instead of a Problem also for a method that they do not take.
+fn in_its_form((schemas, paths, route): UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
+    (schemas, paths, route.fallback(callback::other_method))
 }
 
 /// All of them with their document.

@@ -34,6 +34,11 @@ pub async fn begin(app: &App) -> Result<Act, data::Error> {
 }
 
 impl Act {
+    /// End without a row, because nothing was changed: an answer is repeated. It waits for the disk all the same, since on
+    /// SQLite what was read may belong to a group that is not on it yet.
+    pub async fn unchanged(self) -> Result<(), data::Error> {
+        self.session.commit().await
+    }
     /// Write down who did what to which thing, and commit.
     pub async fn commit<R: Refusal>(
         mut self,

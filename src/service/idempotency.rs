@@ -29,31 +29,39 @@ impl Intent {
         let request = serde_json::to_vec(&(route, request)).unwrap_or_default();
         Self { scope: holder.to_owned(), key_hash: hash(key.as_str().as_bytes()), request_hash: hash(&request) }
     }
-    /// What was answered before, if this intention was carried out.
+    /// What was answered before, if this intention was carried out; if not, the key is taken from here on.
+    ///
+    /// Taken first, so that a twin waits for this one and is then told the same: if it went on to the work it would be
+    /// refused the last piece that this one took.
     ///
     /// The caller commits the session all the same: on SQLite the answer may belong to a group that is not on the disk.
-    pub async fn replay<T, R>(&self, session: &mut Session) -> Result<Option<T>, Error<R>>
+    pub async fn replay<T, R>(&self, session: &mut Session, now: Timestamp) -> Result<Option<T>, Error<R>>
     where
         T: DeserializeOwned,
         R: crate::model::refusal::Refusal + From<KeyReused>,
     {
-        let Some(stored) = data::idempotency::find(session, &self.scope, &self.key_hash).await? else {
-            return Ok(None);
-        };
+        let mut stored = data::idempotency::find(session, &self.scope, &self.key_hash).await?;
+        if stored.is_none() {
+            let fresh = StoredReply { request_hash: self.request_hash.clone(), reply: String::new() };
+            if data::idempotency::insert(session, &self.scope, &self.key_hash, &fresh, now).await? {
+                return Ok(None);
+            }
+            stored = data::idempotency::find(session, &self.scope, &self.key_hash).await?;
+        }
+        let stored = stored.ok_or_else(|| Fault::contended("the same key was used at the same time"))?;
         if stored.request_hash != self.request_hash {
             return Err(Error::Refused(KeyReused.into()));
         }
         let reply = serde_json::from_str(&stored.reply);
         reply.map(Some).map_err(|error| Fault::broken(format!("a stored reply cannot be read: {error}")).into())
     }
-    /// Keep the answer. A twin that was faster makes the unit run again, which then replays.
-    pub async fn keep(&self, session: &mut Session, result: &impl Serialize, now: Timestamp) -> Result<(), Fault> {
+    /// Keep the answer under the key that [`Self::replay`] took in this session.
+    pub async fn keep(&self, session: &mut Session, result: &impl Serialize) -> Result<(), Fault> {
         let reply = serde_json::to_string(result).map_err(|error| Fault::broken(error.to_string()))?;
-        let stored = StoredReply { request_hash: self.request_hash.clone(), reply };
-        if data::idempotency::insert(session, &self.scope, &self.key_hash, &stored, now).await? {
+        if data::idempotency::keep(session, &self.scope, &self.key_hash, &reply).await? {
             Ok(())
         } else {
-            Err(Fault::contended("the same key was used at the same time"))
+            Err(Fault::broken("the key was not taken before the work"))
         }
     }
 }

@@ -91,7 +91,7 @@ pub async fn place(app: &App, buyer: &Buyer, key: &IdempotencyKey, ask: &Ask) ->
 
 async fn place_once(app: &App, buyer: &Buyer, intent: &Intent, ask: &Ask) -> Result<Bought, Error<OrderRefusal>> {
     let mut session = app.database.write().await?;
-    if let Some(bought) = intent.replay::<Bought, OrderRefusal>(&mut session).await? {
+    if let Some(bought) = intent.replay::<Bought, OrderRefusal>(&mut session, app.now()).await? {
         session.commit().await?;
         return Ok(bought);
     }
@@ -117,7 +117,7 @@ async fn place_once(app: &App, buyer: &Buyer, intent: &Intent, ask: &Ask) -> Res
     data::cart::remove(&mut session, buyer.id, &ids).await?;
     job::enqueue(app, &mut session, &Work::CloseUnpaidOrder { order: order.id }, order.expires_ms).await?;
     let bought = Bought { order, lines: quoted.lines };
-    intent.keep(&mut session, &bought, bought.order.created_ms).await?;
+    intent.keep(&mut session, &bought).await?;
     session.commit().await?;
     Ok(bought)
 }
@@ -223,16 +223,21 @@ async fn detail(app: &App, session: &mut Session, order: Order) -> Result<Detail
 /// The buyer gives up an order that is not paid. Nothing is released before WeChat has closed what could be paid.
 pub async fn cancel(app: &App, buyer: &Buyer, id: OrderId) -> Result<Detail, Error<OrderRefusal>> {
     let mut session = app.database.read().await?;
-    let order = data::order::find_of(&mut session, buyer.id, id).await?.ok_or(OrderRefusal::NotFound)?;
+    data::order::find_of(&mut session, buyer.id, id).await?.ok_or(OrderRefusal::NotFound)?;
     drop(session);
-    if order.state != OrderState::Closed {
-        close(app, id, "buyer", None).await?;
+    match close(app, id, "buyer", None).await {
+        // It was closed before, or by somebody else at the same moment: what was wanted is so.
+        Err(Error::Refused(OrderRefusal::StateForbids { state: OrderState::Closed })) => {}
+        outcome => outcome?,
     }
     view(app, buyer, id).await
 }
 
 /// WeChat wants an order to be this old before it is closed.
 const CLOSABLE_AFTER_MINUTES: u64 = 5;
+
+/// How long an order waits for staff before it is looked at again, when its money is in suspense.
+const SUSPENDED_MINUTES: u64 = 60;
 
 /// The time to pay is over: close the order unless WeChat says that it was paid.
 pub async fn expire(app: &App, claim: &Claim, id: OrderId) -> Result<(), Error<OrderRefusal>> {
@@ -251,6 +256,11 @@ pub async fn expire(app: &App, claim: &Claim, id: OrderId) -> Result<(), Error<O
         return job::end_alone(app, claim, &next).await;
     }
     match close(app, id, "timer", Some(claim)).await {
+        // Money came that waits in suspense: nothing may be released, and the order must not be forgotten.
+        Err(Error::Refused(OrderRefusal::StateForbids { state: OrderState::Pending })) => {
+            let next = Next::Again(Work::CloseUnpaidOrder { order: id }, app.now().plus(minutes(SUSPENDED_MINUTES)));
+            job::end_alone(app, claim, &next).await
+        }
         // It was paid after all, or somebody else closed it: nothing is left to do.
         Err(Error::Refused(OrderRefusal::StateForbids { .. })) => job::end_alone(app, claim, &Next::Done).await,
         outcome => outcome,
@@ -266,7 +276,9 @@ async fn close(app: &App, id: OrderId, actor: &str, claim: Option<&Claim>) -> Re
         let prepays = data::payment::list_prepays(&mut app.database.read().await?, id).await?;
         for prepay in prepays.iter().filter(|prepay| prepay.state == PrepayState::Open) {
             if payment::end_attempt(app, prepay).await? == Ended::Paid {
-                return Err(OrderRefusal::StateForbids { state: OrderState::Paid }.into());
+                // Paid it is, but not always the order: money that does not fit waits in suspense.
+                let order = data::order::find(&mut app.database.read().await?, id).await?;
+                return Err(OrderRefusal::StateForbids { state: order.ok_or(OrderRefusal::NotFound)?.state }.into());
             }
         }
         if attempt(|| close_once(app, id, actor, claim)).await? {

@@ -23,7 +23,8 @@ pub async fn adjust(
     let intent = Intent::new(&clerk.actor(), "stock.adjust", key, &(sku, delta, reason));
     attempt(|| async {
         let mut act = audit::begin(app).await?;
-        if let Some(left) = intent.replay::<i64, StockRefusal>(&mut act).await? {
+        if let Some(left) = intent.replay::<i64, StockRefusal>(&mut act, app.now()).await? {
+            act.unchanged().await?;
             return Ok(left);
         }
         let before = data::stock::left(&mut act, sku).await?.ok_or(StockRefusal::NotFound)?;
@@ -46,7 +47,7 @@ pub async fn adjust(
         };
         data::stock::insert_moves(&mut act, &[row]).await?;
         let left = data::stock::left(&mut act, sku).await?.unwrap_or_default();
-        intent.keep(&mut act, &left, app.now()).await?;
+        intent.keep(&mut act, &left).await?;
         act.commit(app, clerk, "stock.adjust", &format!("sku:{sku}"), &(delta, reason)).await.map(|()| left)
     })
     .await

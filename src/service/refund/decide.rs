@@ -34,13 +34,13 @@ pub async fn request(
     let intent = Intent::new(&format!("buyer:{}", buyer.id), "refund.request", key, &(id, amount, reason));
     attempt(|| async {
         let mut session = app.database.write().await?;
-        if let Some(refund) = intent.replay::<Refund, RefundRefusal>(&mut session).await? {
+        if let Some(refund) = intent.replay::<Refund, RefundRefusal>(&mut session, app.now()).await? {
             session.commit().await?;
             return Ok(refund);
         }
         data::order::find_of(&mut session, buyer.id, id).await?.ok_or(RefundRefusal::OrderMissing)?;
         let refund = set_aside(app, &mut session, id, amount, RefundCause::Buyer, reason).await?;
-        intent.keep(&mut session, &refund, app.now()).await?;
+        intent.keep(&mut session, &refund).await?;
         session.commit().await?;
         Ok(refund)
     })
@@ -59,13 +59,14 @@ pub async fn start(
     let intent = Intent::new(&clerk.actor(), "refund.start", key, &(id, amount, reason));
     let refund = attempt(|| async {
         let mut act = audit::begin(app).await?;
-        if let Some(refund) = intent.replay::<Refund, RefundRefusal>(&mut act).await? {
+        if let Some(refund) = intent.replay::<Refund, RefundRefusal>(&mut act, app.now()).await? {
+            act.unchanged().await?;
             return Ok(refund);
         }
         data::order::find(&mut act, id).await?.ok_or(RefundRefusal::OrderMissing)?;
         let refund = set_aside(app, &mut act, id, amount, RefundCause::Staff, reason).await?;
         job::enqueue(app, &mut act, &Work::SendRefund { refund: refund.id }, app.now()).await?;
-        intent.keep(&mut act, &refund, app.now()).await?;
+        intent.keep(&mut act, &refund).await?;
         act.commit::<RefundRefusal>(app, clerk, "refund.start", &format!("order:{id}"), &refund).await?;
         Ok(refund)
     })

@@ -11,7 +11,7 @@ use crate::{
         time::{Timestamp, minutes},
     },
     service::{
-        Error, attempt,
+        Error, Fault, attempt,
         job::{self, Next},
     },
     wechat::pay::{RefundOrder, RefundState as Told},
@@ -20,37 +20,19 @@ use std::time::Duration;
 
 /// Send a refund that was decided. The number is the same on every retry, so WeChat pays it once.
 pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<RefundRefusal>> {
-    let mut session = app.database.read().await?;
-    let refund = data::refund::find(&mut session, id).await?;
+    let refund = data::refund::find(&mut app.database.read().await?, id).await?;
     let Some(refund) = refund.filter(|refund| refund.state == RefundState::Approved) else {
         return job::end_alone(app, claim, &Next::Done).await;
     };
-    let last = data::refund::last_sent(&mut session, &refund.transaction_id).await?;
-    drop(session);
-    if refund.sent_ms.is_none()
-        && let Some(due) =
-            last.map(|last| last.plus(Duration::from_secs(REFUND_GAP_SECONDS))).filter(|due| app.now() < *due)
-    {
-        return job::end_alone(app, claim, &Next::Again(Work::SendRefund { refund: id }, due)).await;
-    }
-    let told = ask_wechat(app, &refund).await?;
-    conclude(app, claim, id, &told, 0).await
-}
-
-async fn ask_wechat(app: &App, refund: &Refund) -> Result<Told, Error<RefundRefusal>> {
     // It may have arrived the last time, with its reply lost.
     if refund.sent_ms.is_some()
         && let Some(told) = app.wechat.find_refund(&refund.out_refund_no).await?
     {
-        return Ok(told);
+        return conclude(app, claim, id, &told, 0).await;
     }
-    attempt(|| async {
-        let mut session = app.database.write().await?;
-        data::refund::send(&mut session, refund.id, app.now()).await?;
-        session.commit().await?;
-        Ok::<_, Error<RefundRefusal>>(())
-    })
-    .await?;
+    if let Some(due) = attempt(|| take_turn(app, &refund)).await? {
+        return job::end_alone(app, claim, &Next::Again(Work::SendRefund { refund: id }, due)).await;
+    }
     let order = RefundOrder {
         transaction_id: &refund.transaction_id,
         out_refund_no: &refund.out_refund_no,
@@ -58,7 +40,24 @@ async fn ask_wechat(app: &App, refund: &Refund) -> Result<Told, Error<RefundRefu
         refund: refund.amount_fen,
         total: refund.paid_fen,
     };
-    Ok(app.wechat.refund(&order).await?)
+    let told = app.wechat.refund(&order).await?;
+    conclude(app, claim, id, &told, 0).await
+}
+
+/// Note that the refund is about to be sent, or say when its turn comes: WeChat wants a minute between two refunds of one
+/// payment, whichever workers send them. One that was sent before does not wait: it has had its turn.
+async fn take_turn(app: &App, refund: &Refund) -> Result<Option<Timestamp>, Error<RefundRefusal>> {
+    let mut session = app.database.write().await?;
+    // The lock comes before the look: a worker that sends another one meanwhile waits, or has left its time to be seen.
+    data::payment::hold(&mut session, &refund.transaction_id).await?;
+    let last = data::refund::last_sent(&mut session, &refund.transaction_id).await?;
+    let due = last.map(|last| last.plus(Duration::from_secs(REFUND_GAP_SECONDS))).filter(|due| app.now() < *due);
+    if refund.sent_ms.is_none() && due.is_some() {
+        return Ok(due);
+    }
+    data::refund::send(&mut session, refund.id, app.now()).await?;
+    session.commit().await?;
+    Ok(None)
 }
 
 /// Ask how a refund stands.
@@ -79,11 +78,15 @@ async fn conclude(app: &App, claim: &Claim, id: RefundId, told: &Told, step: u32
     attempt(|| async {
         let mut session = app.database.write().await?;
         let (after, _) = take_note(app, &mut session, &fact(told)).await?;
-        let under_way = after.is_some_and(|refund| refund.state == RefundState::Processing);
-        let next = if under_way {
-            Next::Again(Work::PollRefund { refund: id, step }, next_poll(app.now(), step))
-        } else {
-            Next::Done
+        let next = match after.map(|refund| refund.state) {
+            Some(RefundState::Processing) => {
+                Next::Again(Work::PollRefund { refund: id, step }, next_poll(app.now(), step))
+            }
+            // WeChat holds another refund under our number. The job must not end well: nobody would look at it.
+            None | Some(RefundState::Approved) => {
+                return Err(Fault::broken("what WeChat says of this refund does not fit it").into());
+            }
+            Some(_) => Next::Done,
         };
         job::end(&mut session, claim, &next, app.now()).await?;
         session.commit().await?;

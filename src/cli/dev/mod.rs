@@ -1,0 +1,166 @@
+//! `weizhan dev`: the whole shop in one process.
+
+mod banner;
+mod directory;
+mod settings;
+
+use super::{
+    Sources, private, seed,
+    server::Server,
+    tour::{self, TourTarget},
+};
+use crate::{
+    app::{App, SystemClock},
+    config::{Purpose, Secret},
+    model::staff::Permission,
+    service::{self, staff::Clerk},
+    telemetry,
+    wechat::pay::sign::random_text,
+};
+use anyhow::{Context as _, bail, ensure};
+use directory::Directory;
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Sign-in name of the account that is made.
+const STAFF_NAME: &str = "admin";
+/// File of its password, among the secrets.
+const STAFF_PASSWORD: &str = "staff_password";
+
+/// Options of `dev`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where everything is kept; a directory of its own.
+    #[arg(long, value_name = "DIR", default_value = ".weizhan")]
+    data: PathBuf,
+    /// Start over: delete everything in that directory.
+    #[arg(long)]
+    fresh: bool,
+    /// Port of the API; the simulator takes the next one. A port that is taken is replaced by a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Buy something as a real client would, show each step, and stop.
+    #[arg(long)]
+    tour: bool,
+}
+
+pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let why = "weizhan dev makes its own settings; set WEIZHAN__SECTION__KEY for what shall differ";
+    ensure!(sources.file().is_none(), "{why}");
+    let Some(directory) = Directory::open(&args.data, args.fresh)? else {
+        let place = args.data.display();
+        if args.tour && !args.fresh {
+            println!("a running weizhan dev uses {place}: this tour goes there\n");
+            return tour_beside(&args.data, sources).await;
+        }
+        bail!("another weizhan dev is using {place}; stop it or name another directory with --data");
+    };
+    let shop = Shop::open(&directory, &args, sources).await?;
+    let target = target(shop.api, shop.wechat, &args.data.join("secrets").join(STAFF_PASSWORD))?;
+    if !args.tour {
+        let moved = (shop.api.port() != args.port && args.port != 0).then_some(args.port);
+        println!("{}", banner::text(&target, &args.data, moved, started.elapsed()));
+        return shop.run().await;
+    }
+    let toured = tour::run(&target, &mut io::stdout()).await;
+    let stopped = shop.stop().await;
+    toured.map(drop).and(stopped)
+}
+
+/// Against the one that is running in this directory.
+async fn tour_beside(data: &Path, sources: &Sources) -> anyhow::Result<()> {
+    let config = sources.over(&directory::settings_file(data)).load(Purpose::Dev, &[])?;
+    let mut target = target(config.server.listen, config.server.listen, &data.join("secrets").join(STAFF_PASSWORD))?;
+    target.simulator = config.wechat.base_url;
+    tour::run(&target, &mut io::stdout()).await.map(drop)
+}
+
+fn target(api: SocketAddr, wechat: SocketAddr, password_file: &Path) -> anyhow::Result<TourTarget> {
+    let password = private::keep(password_file, String::new)?;
+    Ok(TourTarget {
+        api: format!("http://{api}").parse()?,
+        simulator: format!("http://{wechat}").parse()?,
+        staff_name: STAFF_NAME.to_owned(),
+        staff_password: Secret::new(password),
+        patience: Duration::from_secs(30),
+        retry: Duration::ZERO,
+        alone: true,
+    })
+}
+
+/// The server and WeChat beside it.
+struct Shop {
+    api: SocketAddr,
+    wechat: SocketAddr,
+    server: Server,
+    simulator: JoinHandle<io::Result<()>>,
+    simulator_stop: CancellationToken,
+}
+
+impl Shop {
+    async fn open(directory: &Directory, args: &Args, sources: &Sources) -> anyhow::Result<Self> {
+        let listener = listen(args.port).await?;
+        let api = listener.local_addr()?;
+        let next = if args.port == 0 { 0 } else { api.port().checked_add(1).unwrap_or(0) };
+        let simulator_listener = listen(next).await?;
+        let wechat = simulator_listener.local_addr()?;
+        let simulator = settings::simulator(directory)?;
+        let sources = sources.over(&settings::write(directory, &simulator, api, wechat)?);
+        // A tour prints its own lines; only what is wrong may stand between them.
+        let quiet = args.tour.then(|| ("log.filter", "warn".to_owned()));
+        let config = sources.load(Purpose::Dev, quiet.as_slice())?;
+        telemetry::init(&config.log);
+
+        let simulator_stop = CancellationToken::new();
+        // Not one of the application's tasks: work that is finished at shutdown still asks WeChat.
+        let simulator = TaskTracker::new().spawn(simulator.serve(simulator_listener, simulator_stop.clone()));
+        let app = App::open(config, Arc::new(SystemClock)).await?;
+        furnish(&app, directory).await?;
+        Ok(Self { api, wechat, server: Server::start(app, listener), simulator, simulator_stop })
+    }
+
+    async fn run(self) -> anyhow::Result<()> {
+        let ended = self.server.run().await;
+        self.simulator_stop.cancel();
+        ended.and(stopped(self.simulator).await)
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        let ended = self.server.stop().await;
+        self.simulator_stop.cancel();
+        ended.and(stopped(self.simulator).await)
+    }
+}
+
+async fn stopped(simulator: JoinHandle<io::Result<()>>) -> anyhow::Result<()> {
+    simulator.await?.context("the simulator failed")
+}
+
+/// This port of this machine, or any other when somebody has it.
+async fn listen(port: u16) -> io::Result<TcpListener> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await,
+        bound => bound,
+    }
+}
+
+/// The account and the products, once.
+async fn furnish(app: &App, directory: &Directory) -> anyhow::Result<()> {
+    let password =
+        private::keep(&directory.secret_file(STAFF_PASSWORD), || random_text(super::admin::PASSWORD_LENGTH))?;
+    let staff = seed::find_staff(app, STAFF_NAME).await?;
+    let staff = match staff {
+        Some(staff) => staff,
+        None => service::staff::create(app, STAFF_NAME, &password, Permission::ALL).await?,
+    };
+    let clerk: Clerk = seed::clerk(&staff);
+    seed::fill(app, &clerk).await.map(drop)
+}

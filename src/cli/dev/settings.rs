@@ -1,0 +1,114 @@
+//! The settings of `weizhan dev`, written as a file so that other commands find the same shop:
+//! `weizhan --config .weizhan/config.toml verify`.
+
+use super::directory::{Directory, settings_file};
+use crate::{
+    app::SystemClock,
+    cli::private,
+    simulator::{Options, Simulator},
+};
+use anyhow::Context as _;
+use serde_json::json;
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+/// The one mini-program of the demo shop: 18 characters, as WeChat's are.
+const APPID: &str = "wxweizhandev000001";
+const MCHID: &str = "1900000001";
+/// Refunds arrive and callbacks are repeated sixty times as fast as in life: nobody waits a minute at a desk.
+const SPEED: f64 = 60.0;
+/// One laptop is one address: what protects a shop from strangers would only stop its developer.
+const PLENTY_PER_MINUTE: u32 = 1_000_000;
+
+/// The simulated WeChat of this directory.
+pub(super) fn simulator(directory: &Directory) -> anyhow::Result<Simulator> {
+    let options = Options {
+        clock: Arc::new(SystemClock),
+        journal: Some(directory.file("simulator-ledger.jsonl")),
+        keys: Some(directory.file("simulator-keys")),
+        apps: vec![(APPID.to_owned(), directory.secret("app_secret", 32)?)],
+        mchid: MCHID.to_owned(),
+        api_v3_key: directory.secret("api_v3_key", 32)?,
+        speed: SPEED,
+        automatic: true,
+    };
+    Ok(Simulator::new(options)?)
+}
+
+/// Writes the settings for these addresses; gives the file.
+pub(super) fn write(
+    directory: &Directory,
+    simulator: &Simulator,
+    api: SocketAddr,
+    wechat: SocketAddr,
+) -> anyhow::Result<PathBuf> {
+    directory.secret("token_key", 64)?;
+    directory.secret("data_key", 64)?;
+    let materials = simulator.materials();
+    let text = |path: PathBuf| {
+        path.into_os_string().into_string().map_err(|path| anyhow::anyhow!("{} is not Unicode", path.display()))
+    };
+    let secret = |name: &str| text(directory.secret_file(name));
+    let (api_url, wechat_url) = (format!("http://{api}"), format!("http://{wechat}"));
+    let settings = json!({
+        "server": { "listen": api, "drain_ms": 0, "shutdown_timeout_ms": 10_000 },
+        "limits": {
+            "per_ip_per_minute": PLENTY_PER_MINUTE,
+            "per_user_per_minute": PLENTY_PER_MINUTE,
+            "login_per_ip_per_minute": PLENTY_PER_MINUTE,
+            "order_per_user_per_minute": PLENTY_PER_MINUTE,
+            "phone_per_user_per_minute": PLENTY_PER_MINUTE,
+            "staff_sign_in_per_ip_per_minute": PLENTY_PER_MINUTE,
+        },
+        "log": { "format": "pretty" },
+        "database": { "url": format!("sqlite:{}", in_url(&text(directory.file("shop.db"))?)) },
+        "storage": { "directory": text(directory.file("objects"))? },
+        "auth": { "token_key_file": secret("token_key")? },
+        "privacy": { "data_key_file": secret("data_key")? },
+        "wechat": { "base_url": wechat_url, "apps": [{ "appid": APPID, "secret_file": secret("app_secret")? }] },
+        "pay": {
+            "base_url": wechat_url,
+            "notify_base_url": api_url,
+            "mchid": materials.mchid,
+            "merchant_serial": materials.merchant_serial,
+            "merchant_key_file": text(directory.file("simulator-keys/apiclient_key.pem"))?,
+            "api_v3_key_file": secret("api_v3_key")?,
+            "public_key_id": materials.public_key_id,
+            "public_key_file": text(directory.file("simulator-keys/pub_key.pem"))?,
+        },
+    });
+    let note =
+        "# Written by `weizhan dev` at each start, so changes here are lost: set WEIZHAN__SECTION__KEY instead.\n";
+    let file = settings_file(&directory.file(""));
+    let body = toml::to_string(&settings).context("the settings have no form in TOML")?;
+    private::write(&file, &format!("{note}{body}"))?;
+    Ok(file)
+}
+
+/// A path within a `sqlite:` address, where `?` would start options and `%` an escape.
+fn in_url(path: &str) -> String {
+    path.replace('%', "%25").replace('?', "%3F").replace('#', "%23")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Purpose};
+
+    #[test]
+    fn the_settings_suit_a_laptop_and_no_real_server_starts_with_them() {
+        let folder = tempfile::tempdir().expect("folder");
+        let directory = Directory::open(&folder.path().join("50% 店?"), false).expect("opened").expect("free");
+        let simulator = simulator(&directory).expect("simulator");
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let file = write(&directory, &simulator, address(1), address(2)).expect("written");
+        let load = |purpose| Config::load_for(purpose, Some(&file), std::iter::empty(), &[]);
+        let config = load(Purpose::Dev).expect("good for a laptop");
+        assert_eq!(config.server.listen.port(), 1);
+        assert_eq!(config.pay.api_v3_key.expose().len(), 32);
+        assert!(config.database.url.expose().ends_with("50%25 店%3F/shop.db"));
+        let faults = load(Purpose::Serve).expect_err("refused").0;
+        for key in ["auth.token_key", "privacy.data_key", "wechat.apps.0.secret", "pay.api_v3_key"] {
+            assert!(faults.iter().any(|fault| fault.key == key && fault.message.contains("sample")), "{key}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `weizhan serve`: one node of a deployment.
+
+use super::{Sources, server::Server};
+use crate::{
+    app::{App, SystemClock},
+    config::{Config, Purpose},
+    telemetry,
+};
+use anyhow::Context as _;
+use std::{net::SocketAddr, sync::Arc};
+use tokio::net::TcpListener;
+
+/// Options of `serve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Address and port to listen on, instead of server.listen.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+pub(super) async fn run(args: Args, sources: &Sources, inherited: listenfd::ListenFd) -> anyhow::Result<()> {
+    let options: Vec<_> = args.listen.iter().map(|address| ("server.listen", address.to_string())).collect();
+    let config = sources.load(Purpose::Serve, &options)?;
+    telemetry::init(&config.log);
+    // Before the database is opened: a port that is taken is told at once.
+    let listener = listener(&config, inherited).await?;
+    let address = listener.local_addr()?;
+    let app = App::open(config, Arc::new(SystemClock)).await?;
+    tracing::info!(%address, node = app.config.node.id, version = env!("CARGO_PKG_VERSION"), "serving");
+    Server::start(app, listener).run().await
+}
+
+/// The socket that a supervisor holds open over restarts (`LISTEN_FDS`, as systemd does it), or one of our own.
+async fn listener(config: &Config, mut inherited: listenfd::ListenFd) -> anyhow::Result<TcpListener> {
+    if let Some(socket) = inherited.take_tcp_listener(0).context("the inherited socket is not a TCP listener")? {
+        socket.set_nonblocking(true)?;
+        return TcpListener::from_std(socket).context("the inherited socket cannot be used");
+    }
+    let address = config.server.listen;
+    TcpListener::bind(address).await.with_context(|| format!("server.listen {address} cannot be used"))
+}

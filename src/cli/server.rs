@@ -1,0 +1,52 @@
+//! A running server: the application with both its doors open.
+
+use super::signal::asked_to_stop;
+use crate::{app::App, compute, http};
+use anyhow::{Context as _, bail};
+use std::{io, time::Duration};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// Jobs run and requests are answered.
+pub(super) struct Server {
+    app: App,
+    serving: JoinHandle<io::Result<()>>,
+}
+
+impl Server {
+    /// Open both doors.
+    pub(super) fn start(app: App, listener: TcpListener) -> Self {
+        compute::start(&app);
+        let served = app.clone();
+        // One of the application's own tasks: shutting down waits for it before the database is closed.
+        let serving = app.spawn(async move { http::serve(&served, listener).await });
+        Self { app, serving }
+    }
+
+    /// Serve until the process is told to stop, then stop in order.
+    pub(super) async fn run(mut self) -> anyhow::Result<()> {
+        let asked = tokio::select! {
+            asked = asked_to_stop() => asked.context("signals cannot be heard"),
+            ended = &mut self.serving => Err(match ended {
+                Ok(Ok(())) => anyhow::anyhow!("the server stopped without being told to"),
+                Ok(Err(error)) => anyhow::Error::new(error).context("the server failed"),
+                Err(error) => anyhow::Error::new(error).context("the server failed"),
+            }),
+        };
+        if let Ok(signal) = &asked {
+            tracing::info!(signal, "stopping");
+        }
+        let stopped = self.stop().await;
+        asked.map(drop).and(stopped)
+    }
+
+    /// Finish what is under way, for as long as the settings allow; a second signal ends the wait.
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        let deadline = Duration::from_millis(self.app.config.server.shutdown_timeout_ms);
+        tokio::select! {
+            ended = tokio::time::timeout(deadline, self.app.shut_down()) => {
+                ended.context("stopped with work under way: server.shutdown_timeout_ms is over")
+            }
+            _ = asked_to_stop() => bail!("stopped with work under way: told a second time"),
+        }
+    }
+}

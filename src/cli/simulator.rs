@@ -1,0 +1,106 @@
+//! `weizhan simulator`: WeChat by itself, in front of any backend.
+
+use super::{Sources, private, signal::asked_to_stop};
+use crate::{
+    app::SystemClock,
+    config::Purpose,
+    simulator::{Materials, Options, Simulator},
+    telemetry,
+    wechat::pay::sign::random_text,
+};
+use anyhow::Context as _;
+use serde_json::json;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Options of `simulator`. Secrets that are not given are made up once and kept.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Address and port to listen on. There is no login: keep it on loopback.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    listen: SocketAddr,
+    /// Folder for keys, secrets and the ledger; what a backend is configured with stands there in files.
+    #[arg(long, value_name = "DIR", default_value = "weizhan-simulator")]
+    data: PathBuf,
+    /// The mini-program.
+    #[arg(long, default_value = "wxsimulator0000001")]
+    appid: String,
+    /// Its `AppSecret`.
+    #[arg(long)]
+    secret: Option<String>,
+    /// The merchant.
+    #[arg(long, default_value = "1900000001")]
+    mchid: String,
+    /// The `APIv3` key, 32 characters.
+    #[arg(long)]
+    api_v3_key: Option<String>,
+    /// How much faster than in life callbacks are repeated and refunds arrive.
+    #[arg(long, default_value_t = 1.0)]
+    speed: f64,
+}
+
+pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
+    // Of the settings only how to log counts here, and people read it.
+    telemetry::init(&sources.load(Purpose::Dev, &[("log.format", "pretty".to_owned())])?.log);
+    private::make_folder(&args.data)?;
+    let kept = |name: &str, given: Option<String>| match given {
+        Some(text) => private::write(&args.data.join(name), &format!("{text}\n")).map(|()| text),
+        None => private::keep(&args.data.join(name), || random_text(32)),
+    };
+    let (secret, api_v3_key) = (kept("app_secret", args.secret)?, kept("api_v3_key", args.api_v3_key)?);
+    let simulator = Simulator::new(Options {
+        clock: Arc::new(SystemClock),
+        journal: Some(args.data.join("ledger.jsonl")),
+        keys: Some(args.data.join("keys")),
+        apps: vec![(args.appid.clone(), secret)],
+        mchid: args.mchid,
+        api_v3_key,
+        speed: args.speed,
+        automatic: true,
+    })?;
+    let listener = TcpListener::bind(args.listen).await;
+    let listener = listener.with_context(|| format!("{} cannot be used", args.listen))?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let settings = settings(&simulator.materials(), &args.appid, &address, &args.data)?;
+    println!("模拟微信 simulated WeChat: {address} (console, cashier, api.weixin.qq.com and api.mch.weixin.qq.com)");
+    println!("密钥 keys: {}", args.data.join("keys").display());
+    println!("微栈的设置 settings for weizhan: {}", settings.display());
+
+    let stop = CancellationToken::new();
+    let served = simulator.serve(listener, stop.clone());
+    tokio::pin!(served);
+    tokio::select! {
+        ended = &mut served => return ended.context("the simulator failed"),
+        asked = asked_to_stop() => drop(asked?),
+    }
+    stop.cancel();
+    served.await.context("the simulator failed")
+}
+
+/// Writes the sections that point weizhan to this simulator; other backends read the files that they name.
+fn settings(materials: &Materials, appid: &str, address: &str, folder: &Path) -> anyhow::Result<PathBuf> {
+    let folder = std::path::absolute(folder)?;
+    let path = folder.join("weizhan.toml");
+    let file = |name: &str| folder.join(name).display().to_string();
+    let sections = json!({
+        "wechat": { "base_url": address, "apps": [{ "appid": appid, "secret_file": file("app_secret") }] },
+        "pay": {
+            "base_url": address,
+            "notify_base_url": "http://127.0.0.1:8080",
+            "mchid": materials.mchid,
+            "merchant_serial": materials.merchant_serial,
+            "merchant_key_file": file("keys/apiclient_key.pem"),
+            "api_v3_key_file": file("api_v3_key"),
+            "public_key_id": materials.public_key_id,
+            "public_key_file": file("keys/pub_key.pem"),
+        },
+    });
+    let note = "# Written by `weizhan simulator` at each start: the sections of a settings file that point to it.\n";
+    private::write(&path, &format!("{note}{}", toml::to_string(&sections)?))?;
+    Ok(path)
+}
