@@ -3,10 +3,16 @@
 #![expect(unreachable_pub, reason = "nothing outside can reach a test; `pub` marks what one file offers the others")]
 #![expect(clippy::unwrap_used, reason = "the hands of a test fail it where it cannot go on")]
 
+mod address;
 mod cache;
+mod cart;
 mod contract;
+mod data;
 mod deploy;
 mod door;
 mod http;
 mod order;
+mod product;
 mod support;
+mod token;
+mod user;
