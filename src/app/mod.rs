@@ -130,7 +130,8 @@ impl App {
         let storage = Storage::open(&config.storage).await?;
         let wechat = Wechat::new(&config.wechat, &config.pay, clock.clone())?;
         Ok(Self(Arc::new(Parts {
-            ids: IdSource::new(clock.clone(), config.node.id),
+            // Below half of what a second holds.
+            ids: IdSource::new(clock.clone(), config.node.id).salted(u16::from_le_bytes(random_bytes()) >> 1),
             vault: Vault::new(config.privacy.data_key.expose()),
             token_keys: TokenKeys::new(&config.auth),
             sign_ins: moka::sync::Cache::builder()

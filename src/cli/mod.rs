@@ -1,12 +1,12 @@
 //! The command line: it starts things, and it prints.
 //!
 //! It may use everything; nothing may use it but `main` and tests. It is the one place that reads the environment of
-//! the process ([`Sources`]); everything below gets settings. Lines for people go to standard output, complaints and
+//! the process (`Sources`); everything below gets settings. Lines for people go to standard output, complaints and
 //! logs to standard error. The exit code is 0 when all went well, 1 when something failed, 2 when the settings or the
 //! command line are wrong.
 //!
-//! **How to add a command:** a file here with its `Args` and a `run`, a variant of [`Command`], and its line in
-//! [`start`]. A command that reads rows and serves nobody takes its settings from [`Sources::for_tools`], so that it
+//! **How to add a command:** a file here with its `Args` and a `run`, a variant of `Command`, and its line in
+//! `start`. A command that reads rows and serves nobody takes its settings from `Sources::for_tools`, so that it
 //! also works on the directory of `weizhan dev`.
 
 mod admin;

@@ -11,6 +11,7 @@ use std::time::Duration;
 statements! {
     INSERT = "INSERT INTO jobs (id, kind, payload, state, run_ms, attempt, attempts_max, lease_ms, lease_token, dedupe_key,
               created_ms) VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, ?, ?)";
+    FIND_BY_KEY = "SELECT id FROM jobs WHERE dedupe_key = ?";
     DUE = {
         mysql: "SELECT id, payload, attempt, attempts_max, run_ms FROM jobs WHERE state = 'ready' AND run_ms <= ?
                 ORDER BY run_ms, id LIMIT ? FOR UPDATE SKIP LOCKED",
@@ -60,6 +61,10 @@ pub async fn enqueue(
     let payload = serde_json::to_string(work).unwrap_or_default();
     let row = (id, work.kind(), payload, JobState::Ready, run_ms, work.attempts_max(), dedupe_key, now);
     session.insert_new(INSERT, row).await
+}
+/// The job that follows this subject.
+pub async fn find_by_key(session: &mut Session, dedupe_key: &str) -> Result<Option<JobId>, Error> {
+    Ok(session.optional::<(JobId,)>(FIND_BY_KEY, (dedupe_key,)).await?.map(|(id,)| id))
 }
 /// How long a job waits that this version cannot read.
 const UNREADABLE: Duration = Duration::from_mins(1);

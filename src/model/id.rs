@@ -96,6 +96,7 @@ fn parse(text: &str) -> Result<i64, NotAnId> {
 pub struct IdSource {
     clock: std::sync::Arc<dyn Clock>,
     node: i64,
+    salt: i64,
     last: Mutex<i64>,
 }
 
@@ -106,7 +107,19 @@ impl IdSource {
     /// any number of the present one.
     pub fn new(clock: std::sync::Arc<dyn Clock>, node: u8) -> Self {
         let coming = (clock.now().seconds() - EPOCH_SECONDS).max(0) + 1;
-        Self { clock, node: i64::from(node & 31), last: Mutex::new(coming << SEQUENCE_BITS) }
+        Self { clock, node: i64::from(node & 31), salt: 0, last: Mutex::new(coming << SEQUENCE_BITS) }
+    }
+
+    /// Begin each second at this number instead of 0.
+    ///
+    /// Two processes may share a node for a moment: a server and `weizhan admin` beside it, or a server that was
+    /// started twice within a second. With a random number each they seldom make the same id. Seldom is not never:
+    /// the unique key refuses the second, which is a race that was lost.
+    #[must_use]
+    pub fn salted(self, salt: u16) -> Self {
+        let last = self.last.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let salt = i64::from(salt);
+        Self { salt, last: Mutex::new(last + salt), ..self }
     }
 
     /// The next id of any type: `ids.next(OrderId)`.
@@ -114,7 +127,7 @@ impl IdSource {
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // `last` is (seconds, sequence) without the node, so adding one carries into the next second.
         let now = (self.clock.now().seconds() - EPOCH_SECONDS).max(0) << SEQUENCE_BITS;
-        *last = now.max(*last + 1);
+        *last = (now + self.salt).max(*last + 1);
         let (seconds, sequence) = (*last >> SEQUENCE_BITS, *last & ((1 << SEQUENCE_BITS) - 1));
         wrap((seconds << (NODE_BITS + SEQUENCE_BITS)) | (self.node << SEQUENCE_BITS) | sequence)
     }
@@ -147,6 +160,17 @@ mod tests {
             31,
         );
         assert!(far.next(|id| id) < 1 << 53);
+    }
+
+    #[test]
+    fn two_processes_of_a_node_in_the_same_second_do_not_meet() {
+        let clock = Arc::new(FixedClock::new(Timestamp::from_seconds(EPOCH_SECONDS + 5)));
+        let (one, two) = (IdSource::new(clock.clone(), 1).salted(7), IdSource::new(clock.clone(), 1).salted(9000));
+        for second in 0..3 {
+            let mut seen: std::collections::HashSet<i64> = (0..1000).map(|_| one.next(|id| id)).collect();
+            assert!((0..1000).all(|_| seen.insert(two.next(|id| id))), "second {second}");
+            clock.advance(std::time::Duration::from_secs(2));
+        }
     }
 
     #[test]

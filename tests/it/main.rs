@@ -6,12 +6,14 @@
 mod address;
 mod cache;
 mod cart;
+mod cli;
 mod contract;
 mod data;
 mod deploy;
 mod door;
 mod http;
 mod order;
+mod payment;
 mod product;
 mod support;
 mod token;

@@ -1,6 +1,6 @@
 //! Many tours at once.
 
-use super::{Report, TourTarget};
+use super::{Report, TourTarget, after, transcript::Tour, walk};
 use anyhow::ensure;
 use comfy_table::{Table, presets};
 use futures_util::future::join_all;
@@ -24,6 +24,8 @@ pub(super) async fn run(
     repeat: usize,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<()> {
+    let staff = after::sign_in(&mut Tour::new(target, out)?).await?;
+    let staff = &staff;
     let began = Instant::now();
     // It hides itself when nobody looks at a terminal.
     let bar = ProgressBar::new((buyers * repeat).try_into()?);
@@ -32,7 +34,7 @@ pub(super) async fn run(
         let mut outcomes = Vec::with_capacity(repeat);
         for _ in 0..repeat {
             let mut transcript = Vec::new();
-            let outcome = Box::pin(super::run(target, &mut transcript)).await;
+            let outcome = Box::pin(walk(target, Some(staff), &mut transcript)).await;
             outcomes.push((outcome, transcript));
             bar.inc(1);
         }

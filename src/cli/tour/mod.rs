@@ -4,7 +4,7 @@
 //! API changes its words. It checks more than a customer would: that a repeated order is the same order, that stock
 //! went down, that WeChat's books say what the shop says.
 //!
-//! **How to add a step:** an [`Ask`](ask::Ask) and a check of its answer, in `buy` (the customer) or `after` (staff and
+//! **How to add a step:** an `Ask` and a check of its answer, in `buy` (the customer) or `after` (staff and
 //! the refund), where it happens in life. A step whose request may be lost says how it is repeated.
 
 mod after;
@@ -87,15 +87,28 @@ pub struct Report {
 ///
 /// Tours may run at the same time, each with an `out` of its own and `alone` unset.
 pub async fn run(target: &TourTarget, out: &mut (dyn Write + Send)) -> anyhow::Result<Report> {
+    walk(target, None, out).await
+}
+
+/// The tour; in a crowd with one member of staff for all, as a shop has.
+async fn walk(
+    target: &TourTarget,
+    staff: Option<&after::Clerk>,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<Report> {
     let mut tour = Tour::new(target, out)?;
     let buyer = buy::arrive(&mut tour).await?;
     let choice = buy::browse(&mut tour, &buyer).await?;
     let order = buy::order(&mut tour, &buyer, &choice).await?;
     let out_trade_no = buy::pay(&mut tour, &buyer, &order).await?;
-    let staff = after::sign_in(&mut tour).await?;
-    after::stock_fell(&mut tour, &staff, &choice).await?;
-    after::deliver(&mut tour, &staff, &buyer, &order).await?;
-    let refunded_fen = after::refund(&mut tour, &staff, &buyer, &order, &out_trade_no).await?;
+    let signed_in = match staff {
+        Some(_) => None,
+        None => Some(after::sign_in(&mut tour).await?),
+    };
+    let staff = staff.or(signed_in.as_ref()).context("nobody is signed in")?;
+    after::stock_fell(&mut tour, staff, &choice).await?;
+    after::deliver(&mut tour, staff, &buyer, &order).await?;
+    let refunded_fen = after::refund(&mut tour, staff, &buyer, &order, &out_trade_no).await?;
     let steps = tour.steps().to_vec();
     let (total, back) = (yuan(order.total_fen), yuan(refunded_fen));
     let line = format!("\n全部 {} 步成立 all steps held: 付 paid ¥{total}, 退 refunded ¥{back}", steps.len());

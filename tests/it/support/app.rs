@@ -89,7 +89,7 @@ impl TestApp {
     pub async fn with(setup: Setup) -> Self {
         let (folder, clock) = (Folder::new("app"), Arc::new(FixedClock::new(START)));
         let stop = CancellationToken::new();
-        let simulator = simulator(clock.clone(), Some(KEYS.path().join("rsa")));
+        let simulator = simulator(clock.clone(), Some(wechat_keys()));
         let (simulator_listener, simulator_base) = listen().await;
         let (listener, base) = listen().await;
         let url = match setup.database_url {
@@ -199,6 +199,11 @@ impl Drop for TestApp {
     }
 }
 
+/// The folder of the simulator's keys; they are there as soon as a simulator is.
+pub fn wechat_keys() -> PathBuf {
+    KEYS.path().join("rsa")
+}
+
 /// A WeChat of its own.
 pub fn simulator(clock: Arc<FixedClock>, keys: Option<PathBuf>) -> Simulator {
     let apps = APPS.iter().map(|(appid, secret)| ((*appid).to_owned(), (*secret).to_owned())).collect();
@@ -267,6 +272,8 @@ pub fn settings(
         ("pay.public_key_id", materials.public_key_id),
         ("pay.public_key", materials.public_key_pem),
         ("pay.platform_certificates", "true".to_owned()),
+        // Tests move the clock by hours while somebody stays signed in.
+        ("auth.access_minutes", "600".to_owned()),
         ("server.drain_ms", "0".to_owned()),
         ("server.handler_timeout_ms", "60000".to_owned()),
         ("limits.per_ip_per_minute", many()),

@@ -1,10 +1,12 @@
-//! What tests stand on: back ends, private servers, the application under test.
+//! What tests stand on: back ends, private servers, the application under test, its rows, and notices by hand.
 
 pub mod app;
 pub mod client;
+pub mod letter;
 pub mod rows;
 pub mod servers;
 pub mod shop;
+pub mod sql;
 
 /// What the suite runs on. The same tests run on each; `tests/run` chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,11 @@ pub struct Goods {
     pub sku_id: String,
 }
 
+/// The id of whatever has one.
+pub fn id(thing: &Value) -> &str {
+    thing["id"].as_str().expect("an id")
+}
+
 impl TestApp {
     /// A member of staff who may do everything.
     pub async fn owner(&self) -> User {
@@ -86,9 +91,28 @@ impl User {
 
     /// Try to order so many pieces.
     pub async fn order(&self, goods: &Goods, qty: i64) -> Answer {
-        let address = self.address().await;
+        self.order_to(&self.address().await, goods, qty).await
+    }
+
+    /// Try to order so many pieces to this address.
+    pub async fn order_to(&self, address: &str, goods: &Goods, qty: i64) -> Answer {
         let body = json!({ "lines": [{ "sku_id": goods.sku_id, "qty": qty }], "address_id": address });
         self.post("/v1/orders").new_key().json(&body).send().await
+    }
+
+    /// Give up an order.
+    pub async fn cancel(&self, order: &Value) -> Answer {
+        self.post(&format!("/v1/orders/{}/cancel", id(order))).send().await
+    }
+
+    /// Say that an order was paid.
+    pub async fn ask_payment(&self, order: &Value) -> Answer {
+        self.post(&format!("/v1/orders/{}/payment/query", id(order))).send().await
+    }
+
+    /// Try to begin to pay.
+    pub async fn try_payment(&self, order: &Value) -> Answer {
+        self.post(&format!("/v1/orders/{}/payment", id(order))).send().await
     }
 
     /// An order as it stands now.
