@@ -3,13 +3,14 @@
 #![expect(unreachable_pub, reason = "nothing outside can reach a test; `pub` marks what one file offers the others")]
 #![expect(clippy::unwrap_used, reason = "the hands of a test fail it where it cannot go on")]
 
-mod cancellation;
 mod cache;
+mod cancellation;
 mod cli;
 mod contract;
 mod deploy;
 mod door;
 mod http;
+mod kill;
 mod order;
 mod payment;
 mod support;
