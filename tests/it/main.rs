@@ -5,6 +5,7 @@
 
 mod address;
 mod cache;
+mod cancellation;
 mod cart;
 mod cli;
 mod contract;
@@ -13,6 +14,7 @@ mod deploy;
 mod door;
 mod http;
 mod job;
+mod kill;
 mod order;
 mod payment;
 mod product;
