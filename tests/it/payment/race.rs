@@ -103,7 +103,7 @@ async fn cancelling_against_paying_has_one_end() {
 async fn expiring_against_paying_has_one_end() {
     let app = TestApp::new().await;
     let (goods, ann) = (app.goods(100, 5_000).await, app.buyer("ann").await);
-    let (address, mut paid, rounds) = (ann.address().await, 0, rounds() / 5);
+    let (address, mut paid, rounds) = (ann.address().await, 0, rounds().div_ceil(4));
     for round in 0..rounds {
         let ann = app.buyer("ann").await;
         // Four orders at a time: they expire in one go, and two of them were paid in the last second.
