@@ -46,7 +46,7 @@ async fn a_parcel_leaves_a_paid_order_once_and_only_its_buyer_receives_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_clerks_who_send_one_order_send_one_parcel() {
-    let app = TestApp::new().await;
+    let app = TestApp::crowded().await;
     let (goods, ann) = (app.goods(100, 5).await, app.buyer("ann").await);
     let (first, second) = (app.owner().await, app.owner().await);
     let (order, _) = app.paid_order(&ann, &goods, 1).await;

@@ -17,7 +17,7 @@ fn count(answers: &[Answer], status: u16) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_buyers_race_for_ten_pieces() {
-    let app = TestApp::new().await;
+    let app = TestApp::crowded().await;
     let goods = app.goods(100, 10).await;
     let buyers = join_all((0..50).map(|number| {
         let app = &app;
@@ -56,7 +56,7 @@ async fn pair(app: &TestApp, qty: i64) -> (Goods, [String; 2]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_that_name_the_same_pieces_in_opposite_order_do_not_lock_each_other_out() {
-    let app = TestApp::new().await;
+    let app = TestApp::crowded().await;
     let (_, [one, other]) = pair(&app, 1_000).await;
     let (ann, bob) = (app.buyer("ann").await, app.buyer("bob").await);
     let (ann_address, bob_address) = (ann.address().await, bob.address().await);
@@ -87,7 +87,7 @@ async fn orders_that_name_the_same_pieces_in_opposite_order_do_not_lock_each_oth
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_requests_with_one_key_give_one_order_also_for_the_last_piece() {
     for stock in [1, 100] {
-        let app = TestApp::new().await;
+        let app = TestApp::crowded().await;
         let (goods, ann) = (app.goods(100, stock).await, app.buyer("ann").await);
         let (address, key) = (ann.address().await, new_key());
         let body = json!({ "lines": [{ "sku_id": goods.sku_id, "qty": 1 }], "address_id": address });
@@ -139,7 +139,7 @@ async fn the_buyer_pays_the_price_that_was_seen_or_is_asked_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn staff_cannot_take_what_is_not_there() {
-    let app = TestApp::new().await;
+    let app = TestApp::crowded().await;
     let (goods, owner) = (app.goods(100, 10).await, app.owner().await);
     let path = format!("/admin/v1/skus/{}/stock", goods.sku_id);
     let take = || async { owner.post(&path).new_key().json(&json!({ "delta": -3, "reason": "盘点" })).send().await };

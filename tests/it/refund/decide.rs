@@ -21,7 +21,7 @@ async fn decide(owner: &User, refund: &Value, word: &str) -> Answer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_requests_at_once_never_exceed_what_was_paid() {
-    let app = TestApp::new().await;
+    let app = TestApp::crowded().await;
     let (goods, ann, owner) = (app.goods(1_000, 5).await, app.buyer("ann").await, app.owner().await);
     let (order, _) = app.paid_order(&ann, &goods, 1).await;
     let asks = (0..20).map(|place| ask(if place % 2 == 0 { &ann } else { &owner }, &order, 150));
@@ -69,7 +69,7 @@ async fn an_amount_out_of_this_world_is_refused_like_any_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_key_is_one_refund_also_of_all_that_is_left() {
-    let app = TestApp::new().await;
+    let app = TestApp::crowded().await;
     let (goods, ann, owner) = (app.goods(1_000, 5).await, app.buyer("ann").await, app.owner().await);
     for who in [&ann, &owner] {
         let (order, _) = app.paid_order(&ann, &goods, 1).await;

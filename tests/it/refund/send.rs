@@ -106,7 +106,7 @@ async fn a_minute_lies_between_two_refunds_of_one_payment() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_do_not_send_two_refunds_of_one_payment_at_once() {
-    let app = TestApp::new().await;
+    let app = TestApp::crowded().await;
     for _ in 0..5 {
         let (_, _, _) = refunding(&app, &[100, 200]).await;
         let (now, mut claims) = (app.app.now(), Vec::new());

@@ -85,6 +85,13 @@ impl TestApp {
         Self::with(Setup::default()).await
     }
 
+    /// The application for a crowd: whoever comes waits for the database, however slow the machine is. What is claimed of
+    /// a race is who wins it, not that nobody is told to come back.
+    pub async fn crowded() -> Self {
+        let overrides = vec![("database.acquire_timeout_ms", "60000".to_owned())];
+        Self::with(Setup { overrides, ..Setup::default() }).await
+    }
+
     /// The application with other settings.
     pub async fn with(setup: Setup) -> Self {
         let (folder, clock) = (Folder::new("app"), Arc::new(FixedClock::new(START)));

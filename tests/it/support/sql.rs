@@ -7,12 +7,13 @@ use super::{
 use std::collections::BTreeMap;
 use weizhan::data::Database;
 
-/// The rows of a test's database.
+/// The rows of a test's database. A statement has no braces: they mark what is repeated.
 pub struct Rows(Database);
 
 impl Rows {
     /// Change rows; how many were meant.
     pub async fn execute(&self, text: &str) -> u64 {
+        assert!(!text.contains('{'), "{text}");
         let mut session = self.0.write().await.expect("write");
         let meant =
             session.execute(same(text.to_owned()), ()).await.unwrap_or_else(|error| panic!("{text}: {error:?}"));
