@@ -166,13 +166,10 @@ pub(super) struct Params<T>(
 impl<T: DeserializeOwned + Validate<Context = ()>, S: Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let pairs: Vec<_> = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).collect();
-        let map = serde::de::value::MapDeserializer::new(pairs.into_iter());
-        let params: T = serde_path_to_error::deserialize(map).map_err(
-            |error: serde_path_to_error::Error<serde::de::value::Error>| {
-                Problem::invalid_field(error.path().to_string(), error.inner().to_string())
-            },
-        )?;
+        let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let input = serde_urlencoded::Deserializer::new(pairs);
+        let params: T = serde_path_to_error::deserialize(input)
+            .map_err(|error| Problem::invalid_field(error.path().to_string(), error.inner().to_string()))?;
         params.validate().map_err(|report| Problem::invalid(wrong_fields(&report, "")))?;
         Ok(Self(params))
     }
@@ -250,14 +247,7 @@ pub(super) struct PageParams {
     /// Rows, 20 unless said otherwise.
     #[garde(skip)]
     #[param(minimum = 1, maximum = 100)]
-    #[serde(default, deserialize_with = "number")]
     pub(super) limit: Option<i64>,
-}
-
-/// Query values are text; a number is read from it.
-pub(super) fn number<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<i64>, D::Error> {
-    let text = <std::borrow::Cow<'_, str> as serde::Deserialize>::deserialize(input)?;
-    text.parse().map(Some).map_err(|_| serde::de::Error::custom("a whole number is expected"))
 }
 
 /// Rows of a page, within bounds.

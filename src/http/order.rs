@@ -1,7 +1,7 @@
 //! Orders.
 
 use super::{
-    extract::{Buyer, Created, Id, IdempotencyKey, Params, Valid, limit, number, place as place_of, rows},
+    extract::{Buyer, Created, Id, IdempotencyKey, Params, Valid, limit, place as place_of, rows},
     problem::Problem,
     refund::RefundView,
 };
@@ -199,7 +199,6 @@ pub(super) struct OrderParams {
     /// Rows, 20 unless said otherwise.
     #[garde(skip)]
     #[param(minimum = 1, maximum = 100)]
-    #[serde(default, deserialize_with = "number")]
     pub(super) limit: Option<i64>,
 }
 

@@ -1,7 +1,7 @@
 //! What is sold. Answers come ready-made from the cache.
 
 use super::{
-    extract::{Id, Params, number, place, rows},
+    extract::{Id, Params, place, rows},
     problem::Problem,
 };
 use crate::{
@@ -46,7 +46,6 @@ pub(super) struct ListParams {
     /// Rows, 20 unless said otherwise.
     #[garde(skip)]
     #[param(minimum = 1, maximum = 100)]
-    #[serde(default, deserialize_with = "number")]
     limit: Option<i64>,
 }
 

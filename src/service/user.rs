@@ -129,12 +129,15 @@ pub async fn bind_phone(app: &App, buyer: &Buyer, code: &str) -> Result<Profile,
     let number = format!("+{}{}", phone.country_code, phone.number);
     let sealed = app.vault.seal(&phone_place(buyer.id), number.as_bytes());
     let index = app.vault.index("users.phone", &number);
-    let mut session = app.database.write().await?;
-    match data::user::set_phone(&mut session, buyer.id, &sealed, &index, app.now()).await {
-        Ok(true) => session.commit().await?,
-        Ok(false) => return Err(UserRefusal::NotFound.into()),
-        Err(data::Error::Conflict { .. }) => return Err(UserRefusal::PhoneTaken.into()),
-        Err(error) => return Err(error.into()),
-    }
+    attempt(|| async {
+        let mut session = app.database.write().await?;
+        match data::user::set_phone(&mut session, buyer.id, &sealed, &index, app.now()).await {
+            Ok(true) => Ok(session.commit().await?),
+            Ok(false) => Err(UserRefusal::NotFound.into()),
+            Err(data::Error::Conflict { .. }) => Err(UserRefusal::PhoneTaken.into()),
+            Err(error) => Err(error.into()),
+        }
+    })
+    .await?;
     view(app, buyer).await
 }

@@ -71,3 +71,17 @@ async fn a_whole_purchase() {
     app.run_jobs().await;
     app.end().await;
 }
+
+#[tokio::test]
+async fn lists_take_their_parameters() {
+    let app = TestApp::new().await;
+    let (goods, ann) = (app.goods(100, 5).await, app.buyer("ann").await);
+    let path = format!("/v1/products?category_id={}&sort=price_up&limit=1&q=%E9%BE%99", goods.category_id);
+    let page = app.nobody().get(&path).send().await.expect(200);
+    assert_eq!(page["items"][0]["id"], goods.product_id.as_str());
+    app.nobody().get("/v1/products?limit=0").send().await.expect_problem(422, "http.invalid");
+    app.nobody().get("/v1/products?nope=1").send().await.expect_problem(422, "http.invalid");
+    ann.order(&goods, 1).await.expect(201);
+    assert_eq!(ann.get("/v1/orders?state=pending").send().await.expect(200)["items"][0]["lines"][0]["qty"], 1);
+    app.end().await;
+}

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     http::{
-        extract::{Created, Id, IdempotencyKey, OrderRead, Params, RefundWrite, Staff, Valid, number, place, rows},
+        extract::{Created, Id, IdempotencyKey, OrderRead, Params, RefundWrite, Staff, Valid, place, rows},
         problem::Problem,
         refund::{AskRefund, RefundView},
     },
@@ -35,7 +35,6 @@ pub(in crate::http) struct RefundParams {
     /// Rows, 20 unless said otherwise.
     #[garde(skip)]
     #[param(minimum = 1, maximum = 100)]
-    #[serde(default, deserialize_with = "number")]
     limit: Option<i64>,
 }
 
