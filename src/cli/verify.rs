@@ -2,8 +2,7 @@
 
 use super::{Sources, Told};
 use crate::{
-    app::{self, App, SystemClock},
-    data::{Database, Guards},
+    app::{App, SystemClock},
     service::verify::{self, Finding},
     telemetry,
 };
@@ -26,9 +25,8 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     let config = sources.for_tools()?;
     telemetry::init(&config.log);
-    // Looking does not change anything: no migration.
-    let database = Database::connect(&config.database, Guards::default()).await?;
-    let app = App::with_database(config, database, Arc::new(SystemClock), app::Guards::default()).await?;
+    // Migrated, if need be: the checks are written for the schema of this binary.
+    let app = App::open(config, Arc::new(SystemClock)).await?;
     // It hides itself when nobody looks at a terminal.
     let bar = ProgressBar::new(verify::COUNT.try_into()?);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")?);

@@ -36,8 +36,8 @@ pub(super) struct Order {
 
 /// A new WeChat user opens the mini-program and is logged in.
 pub(super) async fn arrive(tour: &mut Tour<'_>) -> anyhow::Result<Buyer> {
-    let materials = Ask::get("/_simulator/api/materials").of_wechat();
-    let appid = tour.step("小程序 mini-program", materials, |body| text(body, "/apps/0/appid")).await?;
+    let materials = Ask::get("/_simulator/api/state?limit=1").of_wechat();
+    let appid = tour.step("小程序 mini-program", materials, |body| text(body, "/apps/0")).await?;
     let id = format!("tour-{}", random_text(10).to_lowercase());
     let user = json!({ "id": id, "name": format!("客人 {}", &id[5..9]) });
     let user = Ask::post("/_simulator/api/users").of_wechat().body(user);

@@ -5,7 +5,7 @@ use super::{
     ask::{Answer, Ask},
 };
 use anyhow::{Context as _, anyhow, bail};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::{
     io::Write,
     time::{Duration, Instant},
@@ -16,7 +16,25 @@ const NAME_WIDTH: usize = 30;
 /// Characters of a text that are shown.
 const TEXT_SHOWN: usize = 28;
 /// Characters of a body that are shown.
-const BODY_SHOWN: usize = 320;
+const BODY_SHOWN: usize = 240;
+/// Names that are shown first, since a line has no room for all.
+const FIRST: [&str; 15] = [
+    "code",
+    "id",
+    "number",
+    "state",
+    "status",
+    "total_fen",
+    "refunded_fen",
+    "left_qty",
+    "callbacks",
+    "refunds",
+    "payments",
+    "skus",
+    "items",
+    "attempts",
+    "title",
+];
 /// Names whose values are never shown, not even their beginning.
 const HIDDEN: [&str; 3] = ["password", "access_token", "refresh_token"];
 
@@ -125,8 +143,13 @@ impl<'a> Tour<'a> {
 
 fn judge<T>(answer: &Answer, check: impl Fn(&Value) -> anyhow::Result<T>) -> anyhow::Result<T> {
     if !answer.status.is_success() {
-        let words = ["/code", "/detail", "/message"].map(|at| answer.body.pointer(at).and_then(Value::as_str));
-        bail!("{}: {}", answer.status, words.into_iter().flatten().collect::<Vec<_>>().join(": "));
+        let words = |body: &Value, names: &[&str]| {
+            let words = names.iter().filter_map(|name| body[*name].as_str());
+            words.collect::<Vec<_>>().join(": ")
+        };
+        let fields = answer.body["errors"].as_array().into_iter().flatten();
+        let fields: Vec<_> = fields.map(|field| words(field, &["pointer", "detail"])).collect();
+        bail!("{} {} {}", answer.status, words(&answer.body, &["code", "detail", "message"]), fields.join("; "));
     }
     check(&answer.body)
 }
@@ -159,25 +182,34 @@ fn width(text: &str) -> usize {
 
 /// A body on one line, without secrets.
 fn brief(body: &Value) -> String {
-    cut(&shorten(body).to_string(), BODY_SHOWN)
+    let mut line = String::new();
+    write_brief(body, &mut line);
+    cut(&line, BODY_SHOWN)
 }
 
-fn shorten(value: &Value) -> Value {
+fn write_brief(value: &Value, line: &mut String) {
     match value {
-        Value::String(text) => Value::String(cut(text, TEXT_SHOWN)),
+        Value::String(text) => line.push_str(&Value::from(cut(text, TEXT_SHOWN)).to_string()),
         Value::Array(entries) => {
-            let rest = entries.len().saturating_sub(1);
-            let more = (rest > 0).then(|| Value::String(format!("… {rest} more")));
-            entries.first().map(shorten).into_iter().chain(more).collect()
+            line.push('[');
+            entries.iter().take(1).for_each(|entry| write_brief(entry, line));
+            if entries.len() > 1 {
+                line.extend([", … ", &(entries.len() - 1).to_string(), " more"]);
+            }
+            line.push(']');
         }
         Value::Object(fields) => {
-            let field = |(name, value): (&String, &Value)| {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+            line.push('{');
+            for (position, (name, value)) in fields.into_iter().enumerate() {
+                line.extend([if position > 0 { ", " } else { "" }, name, ": "]);
                 let hidden = HIDDEN.contains(&name.as_str()) && value.is_string();
-                (name.clone(), if hidden { Value::String("***".to_owned()) } else { shorten(value) })
-            };
-            Value::Object(fields.iter().map(field).collect::<Map<_, _>>())
+                if hidden { line.push_str("***") } else { write_brief(value, line) }
+            }
+            line.push('}');
         }
-        plain => plain.clone(),
+        plain => line.push_str(&plain.to_string()),
     }
 }
 
@@ -198,9 +230,9 @@ mod tests {
         let long = "微".repeat(100);
         let body = json!({ "access_token": "eyJhbGci", "items": [1, 2, 3], "title": long, "code": "cart.full" });
         let shown = brief(&body);
-        assert!(!shown.contains("eyJ") && shown.contains("\"access_token\":\"***\""), "{shown}");
+        assert!(!shown.contains("eyJ") && shown.contains("access_token: ***"), "{shown}");
         assert!(
-            shown.contains("[1,\"… 2 more\"]") && shown.contains("微…") && shown.contains("\"code\":\"cart.full\""),
+            shown.contains("[1, … 2 more]") && shown.contains("微…") && shown.starts_with("{code: \"cart.full\""),
             "{shown}"
         );
         assert!(brief(&json!(vec![long; 1])).chars().count() <= BODY_SHOWN);
