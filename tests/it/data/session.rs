@@ -47,8 +47,8 @@ async fn unit(database: Database, number: usize) -> (String, bool) {
 async fn fifty_writers_lose_nothing_and_keep_nothing_that_was_dropped() {
     let app = TestApp::new().await;
     for round in 0..if full() { 20 } else { 2 } {
-        let tasks: Vec<_> =
-            (0..50).map(|number| tokio::task::spawn(unit(app.app.database.clone(), round * 50 + number))).collect();
+        let units = (0..50).map(|number| app.app.spawn(unit(app.app.database.clone(), round * 50 + number)));
+        let tasks: Vec<_> = units.collect();
         let mut expected = BTreeSet::new();
         for task in tasks {
             let (name, lasts) = task.await.unwrap();

@@ -143,13 +143,13 @@ async fn tokens_end_with_their_time_and_the_sign_in_with_its_own() {
     let (access, staff) = (minutes(auth.access_minutes), minutes(auth.staff_minutes));
     assert_eq!(ann.signed_in["expires_ms"], app.app.now().plus(access).0);
     assert_eq!(clerk.signed_in["expires_ms"], app.app.now().plus(staff).0);
-    app.advance(access - Duration::from_secs(1));
+    app.advance(access.saturating_sub(Duration::from_secs(1)));
     ann.get("/v1/me").send().await.expect(200);
     app.advance(Duration::from_secs(1));
     ann.get("/v1/me").send().await.expect_problem(401, "token.expired");
     // Refreshed every day: the life of the whole sign-in is not made longer by it.
     let mut token = ann.refresh_token().to_owned();
-    app.advance(days(1) - access);
+    app.advance(days(1).saturating_sub(access));
     for day in 1..auth.refresh_days {
         let next = renewed(&app, &token).await;
         assert!(next["expires_ms"].as_i64().unwrap() <= app.app.now().plus(access).0, "{day}");
