@@ -229,7 +229,7 @@ async fn detail(app: &App, session: &mut Session, mut order: Order) -> Result<De
             continue;
         }
         let address = address::unseal(app, &address_place(id), &order.address_sealed)?;
-        return Ok(Detail { address, transitions, payments, refunds, shipments, bought: Bought { order, lines } });
+        return Ok(Detail { bought: Bought { order, lines }, address, transitions, payments, refunds, shipments });
     }
 }
 

@@ -16,7 +16,7 @@ use crate::support::{
 };
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -41,14 +41,14 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     println!("WEIZHAN_TEST_SEED={seed}");
     let shop = Arc::new(Deployment::new().await);
     let mut node = shop.serve();
-    let (goods, stop) = (Arc::new(shop.goods().await), CancellationToken::new());
-    let mut tours = JoinSet::new();
+    let (goods, over) = (Arc::new(shop.goods().await), CancellationToken::new());
+    let mut crowd = JoinSet::new();
     for _ in 0..2 {
-        tours.spawn(keep_touring(shop.tour(PATIENCE), stop.clone()));
+        crowd.spawn(keep_touring(shop.tour(PATIENCE), over.clone()));
     }
     let mut buyers = JoinSet::new();
     for number in 0..3 {
-        buyers.spawn(keep_buying(shop.clone(), goods.clone(), number, stop.clone()));
+        buyers.spawn(keep_buying(shop.clone(), goods.clone(), number, over.clone()));
     }
     let mut moments = Moments(seed);
     for _ in 0..if full() { 200 } else { 20 } {
@@ -57,8 +57,8 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
         node.kill9();
         node = shop.serve();
     }
-    stop.cancel();
-    let reports: Vec<tour::Report> = tours.join_all().await.into_iter().flatten().collect();
+    over.cancel();
+    let reports: Vec<tour::Report> = crowd.join_all().await.into_iter().flatten().collect();
     let ledger: Vec<Fact> = buyers.join_all().await.into_iter().flatten().collect();
     assert!(!reports.is_empty() && !ledger.is_empty(), "somebody must get something done between two kills");
     println!("{} tours, {} acknowledged facts", reports.len(), ledger.len());
@@ -68,7 +68,7 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     shop.succeed(&["verify"]);
 }
 
-/// Moments after which the node is killed, from a seed: SplitMix64.
+/// Moments after which the node is killed, from a seed (`SplitMix64`).
 struct Moments(u64);
 
 impl Moments {
@@ -112,13 +112,18 @@ enum Kind {
     Refund(String),
 }
 
-async fn keep_buying(shop: Arc<Deployment>, goods: Arc<Goods>, number: usize, stop: CancellationToken) -> Vec<Fact> {
+async fn keep_buying(
+    deployment: Arc<Deployment>,
+    goods: Arc<Goods>,
+    number: usize,
+    stop: CancellationToken,
+) -> Vec<Fact> {
     let mut ledger = Vec::new();
     for round in 0.. {
         if stop.is_cancelled() {
             break;
         }
-        buy(&shop, &goods, &format!("buyer-{number}-{round}"), round, &mut ledger).await;
+        buy(&deployment, &goods, &format!("buyer-{number}-{round}"), round, &mut ledger).await;
     }
     ledger
 }
@@ -148,7 +153,7 @@ async fn buy(shop: &Deployment, goods: &Goods, name: &str, round: usize, ledger:
     let (key, body) = (new_key(), json!({ "lines": [{ "sku_id": goods.sku_id, "qty": 1 }], "address_id": ids[0] }));
     let order = until_answered(|| user.post("/v1/orders").key(&key).json(&body)).await.expect(201);
     let path = format!("/v1/orders/{}", order["id"].as_str().unwrap());
-    if round % 3 == 0 {
+    if round.is_multiple_of(3) {
         let cancelled = until_answered(|| user.post(&format!("{path}/cancel"))).await.expect(200);
         assert_eq!(cancelled["state"], "closed");
         return note(&path, Kind::Order(&["closed"]));
@@ -240,11 +245,13 @@ async fn forgotten(shop: &Deployment, ledger: &[Fact]) -> Vec<String> {
     let (mut seen, mut forgotten) = (BTreeMap::<_, Value>::new(), Vec::new());
     for fact in ledger {
         let key = (&fact.token, &fact.path);
-        if !seen.contains_key(&key) {
-            let answer = shop.nobody().with_token(&fact.token).get(&fact.path).send().await;
-            seen.insert(key, serde_json::from_str(&answer.text).unwrap_or_default());
-        }
-        let body = &seen[&key];
+        let body = match seen.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let answer = shop.nobody().with_token(&fact.token).get(&fact.path).send().await;
+                entry.insert(serde_json::from_str(&answer.text).unwrap_or_default())
+            }
+        };
         let has = |list: &Value, id: &str| list.as_array().is_some_and(|rows| rows.iter().any(|row| row["id"] == *id));
         let holds = match &fact.kind {
             Kind::Address(id, there) => body.is_array() && has(body, id) == *there,

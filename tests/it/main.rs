@@ -20,6 +20,7 @@ mod payment;
 mod product;
 mod refund;
 mod schedule;
+mod serve;
 mod shipment;
 mod stock;
 mod support;

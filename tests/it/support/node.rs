@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -93,8 +94,8 @@ impl Deployment {
     }
 
     /// Change a setting for the nodes to come.
-    pub fn set(&mut self, key: &'static str, value: impl ToString) {
-        self.settings.push((key, value.to_string()));
+    pub fn set(&mut self, key: &'static str, value: &str) {
+        self.settings.push((key, value.to_owned()));
     }
 
     /// The settings as a node reads them.
@@ -104,9 +105,18 @@ impl Deployment {
 
     /// Start our program with these settings; it may still be starting.
     pub fn start(&self, arguments: &[&str]) -> ServerProcess {
+        self.with_environment(|environment, folder| ServerProcess::weizhan(arguments, environment, folder))
+    }
+
+    /// Start a node on a socket that stays when the node goes; it may still be starting.
+    pub fn serve_on(&self, socket: &std::net::TcpListener) -> ServerProcess {
+        self.with_environment(|environment, folder| ServerProcess::weizhan_on(socket, environment, folder))
+    }
+
+    fn with_environment(&self, start: impl FnOnce(&[(&str, &str)], &Path) -> ServerProcess) -> ServerProcess {
         let environment: Vec<_> = self.settings.iter().map(|(key, value)| (variable(key), value)).collect();
         let environment: Vec<_> = environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        ServerProcess::weizhan(arguments, &environment, self.folder.path())
+        start(&environment, self.folder.path())
     }
 
     /// A node that answers.
@@ -120,6 +130,12 @@ impl Deployment {
     pub fn succeed(&self, arguments: &[&str]) {
         let mut process = self.start(arguments);
         assert!(process.wait().success(), "{arguments:?}:\n{}", process.log());
+    }
+
+    /// All that processes of this deployment wrote so far; `sh` starts those on a socket of ours.
+    pub fn log(&self, program: &str) -> String {
+        let log = std::fs::read(self.folder.path().join(format!("{program}.log"))).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
     }
 
     /// Whether the node says that it can serve.
@@ -174,14 +190,14 @@ impl Deployment {
     /// A product that does not run out; the node must answer.
     pub async fn goods(&self) -> Goods {
         let owner = self.owner().await;
-        let shelf = json!({ "name": "茶", "position": 1 });
-        let shelf = owner.post("/admin/v1/categories").json(&shelf).send().await.expect(201);
-        let body = json!({ "category_id": shelf["id"], "title": "龙井", "state": "on_sale",
+        let category = json!({ "name": "茶", "position": 1 });
+        let category = owner.post("/admin/v1/categories").json(&category).send().await.expect(201);
+        let body = json!({ "category_id": category["id"], "title": "龙井", "state": "on_sale",
             "skus": [{ "name": "50 克", "price_fen": 1_990, "initial_qty": 1_000_000 }] });
         let product = owner.post("/admin/v1/products").json(&body).send().await.expect(201);
         let text = |value: &Value| value.as_str().expect("an id").to_owned();
         Goods {
-            category_id: text(&shelf["id"]),
+            category_id: text(&category["id"]),
             product_id: text(&product["id"]),
             sku_id: text(&product["skus"][0]["id"]),
         }
