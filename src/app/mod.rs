@@ -72,7 +72,7 @@ pub struct Parts {
 pub struct Guards {
     /// Those of the database.
     pub database: data::Guards,
-    /// A request that writes is carried to its end, whether its client waits or not.
+    /// A request is carried to its end, whether its client waits or not.
     pub finish_abandoned: bool,
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 use axum::{
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -51,15 +51,16 @@ async fn within_limits(app: App, origin: &Origin, request: Request, next: Next) 
         return problem.into_response();
     }
     let patience = Duration::from_millis(app.config.server.handler_timeout_ms);
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let work = AssertUnwindSafe(next.run(request)).catch_unwind();
-    let outcome = if reads || !app.guards.finish_abandoned {
-        tokio::time::timeout(patience, work).await.map(Result::ok)
-    } else {
-        // A client that hangs up drops this future. What writes runs in a task of its own and is only awaited here, so
-        // that it ends in a commit or an undo and never in between.
+    let outcome = if app.guards.finish_abandoned {
+        // A client that hangs up drops this future. The work runs in a task of its own and is only awaited here, so that
+        // what writes ends in a commit or an undo and never in between. What reads too: a statement that is dropped
+        // while the database prepares it leaves sqlx waiting for the rest of another answer, and the connection never
+        // comes back to the pool.
         let task = app.spawn(work);
         tokio::time::timeout(patience, task).await.map(|ended| ended.ok().and_then(Result::ok))
+    } else {
+        tokio::time::timeout(patience, work).await.map(Result::ok)
     };
     match outcome {
         Ok(Some(response)) => response,

@@ -1,6 +1,6 @@
 //! The accept loop: time-outs that hyper would not keep by itself, a cap on connections, and a drain at the end.
 
-use super::route;
+use super::{greeting::Greeting, route};
 use crate::app::App;
 use axum::{body::Body, extract::ConnectInfo, http::Request, response::Response};
 use hyper::body::Incoming;
@@ -43,7 +43,8 @@ pub async fn serve(app: &App, listener: TcpListener) -> io::Result<()> {
             },
             () = stopping.cancelled() => break,
         };
-        let connection = graceful.watch(builder.serve_connection(io_of(stream), service(&router, peer)).into_owned());
+        let connection =
+            graceful.watch(builder.serve_connection(io_of(stream, head_time), service(&router, peer)).into_owned());
         app.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error, "connection");
@@ -60,11 +61,11 @@ pub async fn serve(app: &App, listener: TcpListener) -> io::Result<()> {
     Ok(())
 }
 
-fn io_of(stream: TcpStream) -> TokioIo<TcpStream> {
+fn io_of(stream: TcpStream, patience: Duration) -> TokioIo<Greeting> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "nodelay");
     }
-    TokioIo::new(stream)
+    TokioIo::new(Greeting::new(stream, patience))
 }
 
 fn service(

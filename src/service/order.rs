@@ -208,16 +208,29 @@ pub async fn inspect(app: &App, id: OrderId) -> Result<Detail, Error<OrderRefusa
     detail(app, &mut session, order).await
 }
 
-async fn detail(app: &App, session: &mut Session, order: Order) -> Result<Detail, Error<OrderRefusal>> {
+/// How often the parts of an order are read again because it moved meanwhile.
+const LOOKS_MAX: usize = 3;
+
+/// The order with its parts as they were at one moment. Each statement sees what is committed when it runs, so a move
+/// in between would show a refund as paid out and its sum as not: the order itself is looked at before and after.
+async fn detail(app: &App, session: &mut Session, mut order: Order) -> Result<Detail, Error<OrderRefusal>> {
     let id = order.id;
-    Ok(Detail {
-        address: address::unseal(app, &address_place(id), &order.address_sealed)?,
-        transitions: data::order::transitions(session, id).await?,
-        payments: data::payment::list(session, id).await?,
-        refunds: data::refund::list(session, id).await?,
-        shipments: data::shipment::list(session, id).await?,
-        bought: Bought { lines: data::order::lines(session, id).await?, order },
-    })
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let transitions = data::order::transitions(session, id).await?;
+        let payments = data::payment::list(session, id).await?;
+        let refunds = data::refund::list(session, id).await?;
+        let shipments = data::shipment::list(session, id).await?;
+        let lines = data::order::lines(session, id).await?;
+        let after = data::order::find(session, id).await?.ok_or(OrderRefusal::NotFound)?;
+        if after != order && looks < LOOKS_MAX {
+            order = after;
+            continue;
+        }
+        let address = address::unseal(app, &address_place(id), &order.address_sealed)?;
+        return Ok(Detail { bought: Bought { order, lines }, address, transitions, payments, refunds, shipments });
+    }
 }
 
 /// The buyer gives up an order that is not paid. Nothing is released before WeChat has closed what could be paid.

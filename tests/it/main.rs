@@ -5,6 +5,7 @@
 
 mod address;
 mod cache;
+mod cancellation;
 mod cart;
 mod cli;
 mod contract;
@@ -12,9 +13,17 @@ mod data;
 mod deploy;
 mod door;
 mod http;
+mod job;
+mod kill;
 mod order;
 mod payment;
 mod product;
+mod refund;
+mod schedule;
+mod serve;
+mod shipment;
+mod stock;
 mod support;
 mod token;
 mod user;
+mod verify;

@@ -1,8 +1,11 @@
 //! Money for an order that has ended, or that was paid before, goes back by itself, whole and once. Shown with a WeChat
 //! that says "closed" and lets the buyer pay all the same.
 
-use super::lost::failing;
-use crate::support::{app::TestApp, client::User, shop::Goods};
+use crate::support::{
+    app::TestApp,
+    client::User,
+    shop::{Goods, failing},
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 use weizhan::{model::time::minutes, simulator::RefundStatus};

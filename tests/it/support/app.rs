@@ -34,8 +34,8 @@ use weizhan::{
 
 /// The mini-programs of the tests.
 pub const APPS: [(&str, &str); 2] = [
-    ("wxa1111111111111111", "test-secret-of-the-first-mini-program"),
-    ("wxb2222222222222222", "test-secret-of-the-second-mini-program"),
+    ("wxa111111111111111", "test-secret-of-the-first-mini-program"),
+    ("wxb222222222222222", "test-secret-of-the-second-mini-program"),
 ];
 /// The merchant of the tests.
 pub const MCHID: &str = "1900000001";
@@ -83,6 +83,13 @@ impl TestApp {
     /// The application with the usual settings.
     pub async fn new() -> Self {
         Self::with(Setup::default()).await
+    }
+
+    /// The application for a crowd: whoever comes waits for the database, however slow the machine is. What is claimed of
+    /// a race is who wins it, not that nobody is told to come back.
+    pub async fn crowded() -> Self {
+        let overrides = vec![("database.acquire_timeout_ms", "60000".to_owned())];
+        Self::with(Setup { overrides, ..Setup::default() }).await
     }
 
     /// The application with other settings.
@@ -218,6 +225,11 @@ pub fn simulator(clock: Arc<FixedClock>, keys: Option<PathBuf>) -> Simulator {
         automatic: false,
     };
     Simulator::new(options).expect("simulator")
+}
+
+/// The folder of the keys of WeChat and its merchant, which are the same for all tests.
+pub fn keys() -> PathBuf {
+    KEYS.path().join("rsa")
 }
 
 async fn listen() -> (TcpListener, String) {

@@ -3,6 +3,8 @@
 pub mod app;
 pub mod client;
 pub mod letter;
+pub mod node;
+pub mod proxy;
 pub mod rows;
 pub mod servers;
 pub mod shop;
@@ -37,6 +39,7 @@ pub fn update() -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests have no command line of their own: tests/run speaks to them so")]
-fn variable(name: &str) -> Option<String> {
+/// A variable of the environment, if it says anything.
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }

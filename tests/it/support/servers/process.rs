@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     net::TcpListener,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -34,7 +35,16 @@ impl ServerProcess {
         environment: &[(&str, &str)],
         directory: &Path,
     ) -> Self {
-        let program = program.as_ref();
+        Self::start_with(Stdio::null(), program.as_ref(), arguments, environment, directory)
+    }
+
+    fn start_with(
+        input: Stdio,
+        program: &OsStr,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        directory: &Path,
+    ) -> Self {
         let name = Path::new(program).file_name().expect("a program has a name").to_string_lossy().into_owned();
         let log = directory.join(format!("{name}.log"));
         let output = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("the folder is writable");
@@ -42,13 +52,22 @@ impl ServerProcess {
             .args(arguments)
             .envs(environment.iter().copied())
             .current_dir(directory)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(output.try_clone().expect("a file can be shared"))
             .stderr(output)
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start ({error}); tests/setup installs what is missing"));
         let watcher = after_us(KILL_AFTER_US, child.id().to_string());
         Self { child, watcher, log, name }
+    }
+
+    /// `weizhan serve` on a socket that is ours, handed over as systemd does it: the first descriptor after the
+    /// standard ones, and the process id in the environment.
+    pub fn weizhan_on(socket: &TcpListener, environment: &[(&str, &str)], directory: &Path) -> Self {
+        let socket = OwnedFd::from(socket.try_clone().expect("a socket can be shared"));
+        let hand_over = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve";
+        let arguments = ["-c", hand_over, env!("CARGO_BIN_EXE_weizhan")];
+        Self::start_with(socket.into(), OsStr::new("/bin/sh"), &arguments, environment, directory)
     }
 
     /// Our own binary, as built for this run of the tests.
