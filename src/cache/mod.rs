@@ -78,17 +78,27 @@ impl Cache {
         if let Some(text) = memory.find(&slot).await {
             return Ok(text);
         }
-        let turn = memory.turn(&slot).await;
-        if let Some(text) = memory.find(&slot).await {
+        // On the heap: what a miss needs, above all its loader, would make the future of each hit ten kilobytes larger.
+        Box::pin(self.load_in_turn(key, &slot, load)).await
+    }
+
+    async fn load_in_turn<K: Key, E, F, Fut>(&self, key: &K, slot: &memory::Slot, load: F) -> Result<Option<Bytes>, E>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Option<K::Value>, E>>,
+    {
+        let memory = self.memory();
+        let turn = memory.turn(slot).await;
+        if let Some(text) = memory.find(slot).await {
             return Ok(text);
         }
         // Before anything is read: an invalidation from here on makes what is read below worthless.
-        let (stamp, began) = (memory.stamp(&slot), memory.now());
+        let (stamp, began) = (memory.stamp(slot), memory.now());
         let ticket = match self {
             Self::Memory(_) => None,
-            Self::Tiered(tiered) => match tiered.look_up::<K>(&slot).await {
+            Self::Tiered(tiered) => match tiered.look_up::<K>(slot).await {
                 tiered::LookUp::Hit(text, left) => {
-                    memory.keep(&slot, stamp, text.clone(), began.plus(left.min(LEVEL_ONE_MAX))).await;
+                    memory.keep(slot, stamp, text.clone(), began.plus(left.min(LEVEL_ONE_MAX))).await;
                     return Ok(text);
                 }
                 tiered::LookUp::Miss(ticket) => Some(ticket),
@@ -100,10 +110,10 @@ impl Cache {
         let budget = key.stale(memory.settings());
         let life = jittered(if text.is_none() { budget.min(NEGATIVE_MAX) } else { budget });
         let life_here = if matches!(self, Self::Tiered(_)) { life.min(LEVEL_ONE_MAX) } else { life };
-        let good = memory.keep(&slot, stamp, text.clone(), began.plus(life_here)).await;
+        let good = memory.keep(slot, stamp, text.clone(), began.plus(life_here)).await;
         drop(turn);
         if let (true, Self::Tiered(tiered), Some(ticket)) = (good, self, ticket) {
-            tiered.fill(&slot, &ticket, text.as_ref(), life).await;
+            tiered.fill(slot, &ticket, text.as_ref(), life).await;
         }
         Ok(text)
     }

@@ -7,7 +7,7 @@ use crate::{
         job::{Claim, Job, Work, backoff},
         refusal::Refusal,
     },
-    service::{self, Error, Fault},
+    service::{self, Error, Fault, Never, attempt},
 };
 use std::{future::Future, time::Duration};
 use tokio::task::JoinSet;
@@ -30,7 +30,7 @@ pub async fn work(app: App) {
                         running.spawn(run(app.clone(), job));
                     }
                 }
-                Err(fault) => tracing::error!(error = fault.chain(), "jobs could not be claimed"),
+                Err(error) => tracing::warn!(error = told(error), "jobs could not be claimed"),
             }
         }
         if claimed == free && free > 0 {
@@ -49,7 +49,7 @@ pub async fn work(app: App) {
 }
 
 /// Run everything that is due now, one after the other; how many there were. For tests and for `jobs run`.
-pub async fn run_due(app: &App) -> Result<usize, Fault> {
+pub async fn run_due(app: &App) -> Result<usize, Error<Never>> {
     let mut count = 0;
     loop {
         let jobs = claim(app, 16).await?;
@@ -64,16 +64,19 @@ pub async fn run_due(app: &App) -> Result<usize, Fault> {
 }
 
 /// Free the jobs of workers that are gone, then claim up to `limit` due ones.
-async fn claim(app: &App, limit: usize) -> Result<Vec<Job>, Fault> {
+async fn claim(app: &App, limit: usize) -> Result<Vec<Job>, Error<Never>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let now = app.now();
-    let mut session = app.database.write().await?;
-    data::job::sweep(&mut session, now).await?;
     let token = i64::from_le_bytes(random_bytes()) & i64::MAX;
-    let until = now.plus(Duration::from_secs(app.config.jobs.lease_seconds));
-    let jobs = data::job::claim(&mut session, limit, token, until, now).await?;
-    session.commit().await?;
-    Ok(jobs)
+    attempt(|| async {
+        let now = app.now();
+        let mut session = app.database.write().await?;
+        data::job::sweep(&mut session, now).await?;
+        let until = now.plus(Duration::from_secs(app.config.jobs.lease_seconds));
+        let jobs = data::job::claim(&mut session, limit, token, until, now).await?;
+        session.commit().await?;
+        Ok(jobs)
+    })
+    .await
 }
 
 /// Run one job in a task of its own, so that a panic is a failure of the job and of nothing else.

@@ -11,6 +11,7 @@ use std::time::Duration;
 statements! {
     INSERT = "INSERT INTO jobs (id, kind, payload, state, run_ms, attempt, attempts_max, lease_ms, lease_token, dedupe_key,
               created_ms) VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, ?, ?)";
+    FIND_BY_KEY = "SELECT id FROM jobs WHERE dedupe_key = ?";
     DUE = {
         mysql: "SELECT id, payload, attempt, attempts_max, run_ms FROM jobs WHERE state = 'ready' AND run_ms <= ?
                 ORDER BY run_ms, id LIMIT ? FOR UPDATE SKIP LOCKED",
@@ -27,11 +28,16 @@ statements! {
     AGAIN = "UPDATE jobs SET state = 'ready', run_ms = ?, kind = ?, payload = ?, attempt = 0
              WHERE id = ? AND state = 'running' AND lease_token = ?";
     EXTEND = "UPDATE jobs SET lease_ms = ? WHERE id = ? AND state = 'running' AND lease_token = ?";
-    /// Leases that ended at the last attempt: a job that takes its worker with it must not do so for ever.
-    SWEEP_DEAD = "UPDATE jobs SET state = 'dead', ended_ms = ?, last_error = 'its worker was lost each time'
-                  WHERE state = 'running' AND lease_ms < ? AND attempt >= attempts_max";
     /// Leases that ended: whoever had them is gone or too slow.
-    SWEEP = "UPDATE jobs SET state = 'ready', run_ms = ? WHERE state = 'running' AND lease_ms < ?";
+    EXPIRED = {
+        mysql: "SELECT id FROM jobs WHERE state = 'running' AND lease_ms < ? ORDER BY lease_ms, id LIMIT 100
+                FOR UPDATE SKIP LOCKED",
+        sqlite: "SELECT id FROM jobs WHERE state = 'running' AND lease_ms < ? ORDER BY lease_ms, id LIMIT 100",
+    };
+    /// A job that takes its worker with it each time must not do so for ever.
+    SWEEP_DEAD = "UPDATE jobs SET state = 'dead', ended_ms = ?, last_error = 'its worker was lost each time'
+                  WHERE state = 'running' AND attempt >= attempts_max AND id IN ({?})";
+    SWEEP = "UPDATE jobs SET state = 'ready', run_ms = ? WHERE state = 'running' AND id IN ({?})";
     REDRIVE = "UPDATE jobs SET state = 'ready', run_ms = ?, attempt = 0, ended_ms = NULL WHERE id = ? AND state = 'dead'";
     COUNT = "SELECT COUNT(*) FROM jobs WHERE state = ?";
     NEXT_DUE = "SELECT MIN(run_ms) FROM jobs WHERE state = 'ready'";
@@ -60,6 +66,10 @@ pub async fn enqueue(
     let payload = serde_json::to_string(work).unwrap_or_default();
     let row = (id, work.kind(), payload, JobState::Ready, run_ms, work.attempts_max(), dedupe_key, now);
     session.insert_new(INSERT, row).await
+}
+/// The job that follows this subject.
+pub async fn find_by_key(session: &mut Session, dedupe_key: &str) -> Result<Option<JobId>, Error> {
+    Ok(session.optional::<(JobId,)>(FIND_BY_KEY, (dedupe_key,)).await?.map(|(id,)| id))
 }
 /// How long a job waits that this version cannot read.
 const UNREADABLE: Duration = Duration::from_mins(1);
@@ -120,10 +130,16 @@ pub async fn bury(session: &mut Session, claim: &Claim, error: &str, now: Timest
 pub async fn extend(session: &mut Session, claim: &Claim, lease_until: Timestamp) -> Result<bool, Error> {
     Ok(session.execute(EXTEND, (lease_until, claim.id, claim.lease_token)).await? == 1)
 }
-/// Free the jobs of workers that are gone, or give up those that were at their last attempt; how many were freed.
+/// Free jobs of workers that are gone, or give up those that were at their last attempt; how many were freed.
+///
+/// Workers that sweep at the same time skip each other's rows: waiting for them would end in deadlocks.
 pub async fn sweep(session: &mut Session, now: Timestamp) -> Result<u64, Error> {
-    session.execute(SWEEP_DEAD, (now, now)).await?;
-    session.execute(SWEEP, (now, now)).await
+    let expired: Vec<(JobId,)> = session.all(EXPIRED, (now,)).await?;
+    if expired.is_empty() {
+        return Ok(0);
+    }
+    session.execute(SWEEP_DEAD, Then((now,), Each(expired.clone()))).await?;
+    session.execute(SWEEP, Then((now,), Each(expired))).await
 }
 /// Try a dead job once more, from the first attempt.
 pub async fn redrive(session: &mut Session, id: JobId, now: Timestamp) -> Result<bool, Error> {

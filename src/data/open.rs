@@ -48,7 +48,7 @@ impl Database {
     }
 
     /// Open without migrating.
-    async fn connect(settings: &config::Database, guards: Guards) -> Result<Self, Error> {
+    pub async fn connect(settings: &config::Database, guards: Guards) -> Result<Self, Error> {
         let url = settings.url.expose();
         let timeout = Duration::from_millis(settings.acquire_timeout_ms);
         if url.starts_with("sqlite:") { sqlite(url, timeout).await } else { mysql(url, settings, guards).await }

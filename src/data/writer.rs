@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 /// Most units of one commit.
 const GROUP_MAX: usize = 64;
 /// A group is closed when it is this old, even if more units wait.
-const GROUP_AGE_MAX: Duration = Duration::from_millis(2);
+const GROUP_AGE_MAX: Duration = Duration::from_millis(8);
 /// Most units that wait for the writer.
 const WAITING_MAX: usize = 1024;
 
@@ -140,16 +140,10 @@ impl Desk {
                 return self.answer(kept, Some(&sqlx::Error::WorkerCrashed), None);
             };
             connection = returned.connection;
-            let end = if let Some(tell) = returned.keep {
-                kept.push(tell);
-                "RELEASE unit"
-            } else {
-                "ROLLBACK TO unit; RELEASE unit"
-            };
+            let keep = returned.keep.map(|tell| kept.push(tell)).is_some();
             let more = kept.len() < GROUP_MAX && started.elapsed() < GROUP_AGE_MAX;
             next = if more { self.requests.try_recv().ok() } else { None };
-            let begin_next = next.is_some();
-            if let Err(error) = hand_over(&mut connection, end, begin_next).await {
+            if let Err(error) = hand_over(&mut connection, keep, next.is_some()).await {
                 if let Some(waiting) = next.take() {
                     drop(waiting.send(Err(Error::of("data::write")(sqlx::Error::WorkerCrashed))));
                 }
@@ -202,11 +196,13 @@ async fn control(connection: &mut SqliteConnection, text: &'static str) -> Resul
     sqlx::raw_sql(text.into_sql_str()).execute(connection).await.map(drop).map_err(Error::of("data::write"))
 }
 
-/// End one unit and, when another waits, begin it.
-async fn hand_over(connection: &mut SqliteConnection, end: &'static str, begin_next: bool) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql(end).execute(&mut *connection).await?;
-    if begin_next {
-        sqlx::raw_sql("SAVEPOINT unit").execute(connection).await?;
-    }
-    Ok(())
+/// End one unit and, when another waits, begin it: one trip to the thread of the driver.
+async fn hand_over(connection: &mut SqliteConnection, keep: bool, begin_next: bool) -> Result<(), sqlx::Error> {
+    let text = match (keep, begin_next) {
+        (true, true) => "RELEASE unit; SAVEPOINT unit",
+        (true, false) => "RELEASE unit",
+        (false, true) => "ROLLBACK TO unit; RELEASE unit; SAVEPOINT unit",
+        (false, false) => "ROLLBACK TO unit; RELEASE unit",
+    };
+    sqlx::raw_sql(text).execute(connection).await.map(drop)
 }

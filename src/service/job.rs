@@ -22,10 +22,16 @@ pub enum Next {
 }
 
 /// Enqueue in the transaction of the change that needs it; the second of two with the same subject is dropped.
-pub async fn enqueue(app: &App, session: &mut Session, work: &Work, run_ms: Timestamp) -> Result<bool, data::Error> {
-    let key = subject(work);
-    let now = app.now();
-    data::job::enqueue(session, app.ids.next(JobId), work, run_ms, Some(&key), now).await
+///
+/// An id that a process beside this one made at the same moment is a lost race and not a second subject: a job must not
+/// be dropped for it.
+pub async fn enqueue(app: &App, session: &mut Session, work: &Work, run_ms: Timestamp) -> Result<bool, Fault> {
+    let (key, now) = (subject(work), app.now());
+    if data::job::enqueue(session, app.ids.next(JobId), work, run_ms, Some(&key), now).await? {
+        return Ok(true);
+    }
+    let known = data::job::find_by_key(session, &key).await?.is_some();
+    if known { Ok(false) } else { Err(Fault::contended("the id of a job is taken")) }
 }
 
 /// One job follows one thing: `poll_refund:7`.

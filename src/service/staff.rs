@@ -12,6 +12,7 @@ use crate::{
 };
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
 use std::sync::LazyLock;
+use tokio::sync::Semaphore;
 
 /// A signed-in member of staff, and where the request came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +55,13 @@ fn matches(password: &str, stored: &str) -> bool {
         .is_ok_and(|stored| Argon2::default().verify_password(password.as_bytes(), &stored).is_ok())
 }
 
+/// Passwords hashed at a time: each takes 19 MB, and a crowd of guesses must not take all there is.
+const HASHES_MAX: usize = 2;
+static HASHING: Semaphore = Semaphore::const_new(HASHES_MAX);
+
 /// Hashing takes tens of milliseconds: it must not stop the threads that serve.
 async fn heavy<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    let _turn = HASHING.acquire().await.map_err(|error| Fault::broken(error.to_string()))?;
     tokio::task::spawn_blocking(work).await.map_err(|error| Fault::broken(error.to_string()))
 }
 
@@ -92,21 +98,28 @@ pub async fn create(
 ) -> Result<Staff, Error<StaffRefusal>> {
     let words: Vec<_> = rights.iter().map(|right| right.word()).collect();
     let password = password.to_owned();
-    let staff = Staff {
-        id: app.ids.next(StaffId),
-        name: name.to_owned(),
-        password_hash: heavy(move || hash(&password)).await??,
-        permissions: words.join(","),
-        active: true,
-        created_ms: app.now(),
-    };
+    let password_hash = heavy(move || hash(&password)).await??;
     attempt(|| async {
+        let staff = Staff {
+            id: app.ids.next(StaffId),
+            name: name.to_owned(),
+            password_hash: password_hash.clone(),
+            permissions: words.join(","),
+            active: true,
+            created_ms: app.now(),
+        };
         let mut session = app.database.write().await?;
         if !data::staff::insert(&mut session, &staff).await? {
-            return Err(StaffRefusal::NameTaken.into());
+            let taken = data::staff::find_by_name(&mut session, name).await?.is_some();
+            // An id that a process beside this one made at the same moment is a race, and not the name.
+            return Err(if taken {
+                StaffRefusal::NameTaken.into()
+            } else {
+                Fault::contended("the id is taken").into()
+            });
         }
         session.commit().await?;
-        Ok(staff.clone())
+        Ok(staff)
     })
     .await
 }

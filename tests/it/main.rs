@@ -3,15 +3,27 @@
 #![expect(unreachable_pub, reason = "nothing outside can reach a test; `pub` marks what one file offers the others")]
 #![expect(clippy::unwrap_used, reason = "the hands of a test fail it where it cannot go on")]
 
+mod address;
 mod cache;
 mod cancellation;
+mod cart;
 mod cli;
 mod contract;
+mod data;
 mod deploy;
 mod door;
 mod http;
+mod job;
 mod kill;
 mod order;
 mod payment;
+mod product;
+mod refund;
+mod schedule;
 mod serve;
+mod shipment;
+mod stock;
 mod support;
+mod token;
+mod user;
+mod verify;

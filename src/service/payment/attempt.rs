@@ -185,11 +185,10 @@ pub async fn follow(app: &App, claim: &Claim, id: PrepayId, step: usize) -> Resu
         let fact = fact(&transaction, FactSource::Query)?;
         return settle(app, &fact, &Ending::Job(claim.clone())).await.map(drop);
     }
-    let next = match QUERY_PLAN_SECONDS.get(step + 1) {
-        Some(after) => {
-            let due = prepay.created_ms.plus(Duration::from_secs(*after)).max(app.now());
-            Next::Again(Work::QueryPayment { prepay: id, step: step + 1 }, due)
-        }
+    // A job that comes late, say after a night without WeChat, asks once and not once for each time it missed.
+    let due = |step: &usize| prepay.created_ms.plus(Duration::from_secs(QUERY_PLAN_SECONDS[*step]));
+    let next = match (step + 1..QUERY_PLAN_SECONDS.len()).find(|step| due(step) > app.now()) {
+        Some(step) => Next::Again(Work::QueryPayment { prepay: id, step }, due(&step)),
         // From here on the job that closes the order asks.
         None => Next::Done,
     };

@@ -186,11 +186,11 @@ async fn the_right_alone_is_enough() {
             Who::Public | Who::Wechat => continue,
             Who::Buyer => world.ann.clone(),
             Who::Staff(right) => {
-                let word = right.map_or("none", Permission::word);
-                if !clerks.contains_key(word) {
-                    clerks.insert(word, world.app.staff(&right.map_or(vec![], |right| vec![right])).await);
+                let name = right.map_or("none", Permission::word);
+                if !clerks.contains_key(name) {
+                    clerks.insert(name, world.app.staff(&right.map_or(vec![], |right| vec![right])).await);
                 }
-                clerks[word].clone()
+                clerks[name].clone()
             }
         };
         let answer = world.call(id).send(&caller).await;

@@ -41,7 +41,7 @@ fn places(value: &Value, here: &str, found: &mut Vec<String>) {
     found.push(here.to_owned());
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(key, value)| places(value, &format!("{here}/{key}"), found))
+            members.iter().for_each(|(key, value)| places(value, &format!("{here}/{key}"), found));
         }
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(at, value)| places(value, &format!("{here}/{at}"), found));

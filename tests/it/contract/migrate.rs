@@ -60,7 +60,7 @@ async fn nodes_that_start_together_all_succeed() {
     let (app, folder) = (TestApp::new().await, Folder::new("migrate"));
     for _ in 0..if full() { 10 } else { 1 } {
         let settings = fresh(&app, &folder).await;
-        let nodes = [Database::open(&settings), Database::open(&settings), Database::open(&settings)];
+        let nodes = std::iter::repeat_with(|| Database::open(&settings)).take(3);
         for node in futures_util::future::join_all(nodes).await {
             let node = node.expect("a node that starts with others");
             assert_eq!(built(&node).await, built(&app.app.database).await);

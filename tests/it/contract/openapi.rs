@@ -106,7 +106,7 @@ async fn what_the_document_says_is_there_is_there_and_nothing_else() {
     for (path, documented) in methods {
         for method in [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH] {
             let answer = app.nobody().request(method.clone(), &filled(&path)).send().await;
-            let is_there = !matches!(answer.code().as_str(), "http.method_not_allowed" | "http.not_found");
+            let is_there = answer.status != 405 && answer.code() != "http.not_found";
             assert_eq!(is_there, documented.contains(&method), "{method} {path}: {}", answer.text);
         }
     }

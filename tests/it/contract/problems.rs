@@ -22,8 +22,11 @@ use weizhan::{
     service::Error,
 };
 
+/// A noun's enum with its codes, kinds and texts.
+type Reasons = (&'static str, &'static [(&'static str, Kind, &'static str)]);
+
 /// The reasons of every noun.
-const REASONS: &[(&str, &[(&str, Kind, &str)])] = &[
+const REASONS: &[Reasons] = &[
     ("AddressRefusal", AddressRefusal::CODES),
     ("CartRefusal", CartRefusal::CODES),
     ("ObjectRefusal", ObjectRefusal::CODES),

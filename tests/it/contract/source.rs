@@ -19,7 +19,7 @@ pub fn files(folder: &str) -> Vec<Source> {
             let path = format!("{prefix}/{}", entry.file_name().to_string_lossy());
             if entry.path().is_dir() {
                 walk(&entry.path(), &path, found);
-            } else if path.ends_with(".rs") {
+            } else if entry.path().extension().is_some_and(|kind| kind == "rs") {
                 found.push(Source { text: std::fs::read_to_string(entry.path()).expect("text"), path });
             }
         }

@@ -3,24 +3,17 @@
 
 use crate::support::{
     app::{APPS, Setup, TestApp},
-    shop::id,
+    shop::{failing, id},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
 use weizhan::{
     model::{payment::QUERY_PLAN_SECONDS, time::minutes},
-    simulator::{Failure, Loss},
+    simulator::Loss,
 };
 
 const PREPAY: &str = "/v3/pay/transactions/jsapi";
 const ORDER: &str = "/v3/pay/transactions/out-trade-no/";
-
-/// WeChat refuses so many requests of a path.
-pub(super) fn failing(app: &TestApp, method: &str, path: &str, count: u32, status: u16, code: &str) {
-    let failure =
-        Failure { path: path.to_owned(), method: Some(method.to_owned()), count, status, code: code.to_owned() };
-    app.simulator.faults().change(|faults| faults.fail.push(failure));
-}
 
 #[tokio::test]
 async fn a_lost_notice_is_found_by_asking_at_the_planned_times() {
@@ -143,7 +136,7 @@ async fn a_number_that_wechat_will_not_take_is_closed_and_replaced() {
         failing(&app, "POST", PREPAY, 1, status, code);
         app.pay(&ann, &order).await;
         assert_eq!(ann.see(&order).await["state"], "paid");
-        let states = app.rows().await.texts("SELECT state FROM prepays ORDER BY id").await;
+        let states = app.rows().texts("SELECT state FROM prepays ORDER BY id").await;
         assert_eq!(states, ["closed", "paid"], "{code}");
         app.advance(minutes(1));
         app.run_jobs().await;

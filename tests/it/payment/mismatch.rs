@@ -43,7 +43,7 @@ async fn money_that_fits_no_order_waits_in_suspense() {
             assert_eq!(app.post_letter(&letter).await.status, 204, "{name}");
         }
         let kept = format!("SELECT reason FROM suspense WHERE transaction_id = '42000000{place}'");
-        assert_eq!(app.rows().await.texts(&kept).await, [reason], "{name}");
+        assert_eq!(app.rows().texts(&kept).await, [reason], "{name}");
         let seen = ann.see(&order).await;
         assert_eq!((&seen["state"], &seen["version"]), (&json!("pending"), &json!(1)), "{name}");
     }

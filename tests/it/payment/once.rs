@@ -31,7 +31,7 @@ async fn refunds_under_way(app: &TestApp, owner: &crate::support::client::User, 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn repeated_and_shuffled_notices_have_one_effect_each() {
-    let app = TestApp::new().await;
+    let app = TestApp::crowded().await;
     let (goods, ann, owner) = (app.goods(100, 50).await, app.buyer("ann").await, app.owner().await);
     let address = ann.address().await;
     let mut refunded = Vec::new();

@@ -55,7 +55,7 @@ async fn begun(app: &TestApp, ann: &User, address: &str, goods: &Goods) -> (Valu
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancelling_against_paying_has_one_end() {
-    let app = TestApp::new().await;
+    let app = TestApp::crowded().await;
     let (goods, ann) = (app.goods(100, 5_000).await, app.buyer("ann").await);
     let (address, mut paid, rounds) = (ann.address().await, 0, rounds());
     for round in 0..rounds {
@@ -101,9 +101,9 @@ async fn cancelling_against_paying_has_one_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn expiring_against_paying_has_one_end() {
-    let app = TestApp::new().await;
+    let app = TestApp::crowded().await;
     let (goods, ann) = (app.goods(100, 5_000).await, app.buyer("ann").await);
-    let (address, mut paid, rounds) = (ann.address().await, 0, rounds() / 5);
+    let (address, mut paid, rounds) = (ann.address().await, 0, rounds().div_ceil(4));
     for round in 0..rounds {
         let ann = app.buyer("ann").await;
         // Four orders at a time: they expire in one go, and two of them were paid in the last second.

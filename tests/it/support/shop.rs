@@ -5,10 +5,11 @@ use super::{
     client::{Answer, User},
 };
 use serde_json::{Value, json};
-use weizhan::model::staff::Permission;
+use weizhan::{model::staff::Permission, simulator::Failure};
 
 /// A product with one SKU.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "each is the id of another thing")]
 pub struct Goods {
     /// The shelf.
     pub category_id: String,
@@ -23,6 +24,13 @@ pub fn id(thing: &Value) -> &str {
     thing["id"].as_str().expect("an id")
 }
 
+/// WeChat refuses so many requests of a path with this status and code, without carrying them out.
+pub fn failing(app: &TestApp, method: &str, path: &str, count: u32, status: u16, code: &str) {
+    let (path, method, code) = (path.to_owned(), Some(method.to_owned()), code.to_owned());
+    let failure = Failure { path, method, count, status, code };
+    app.simulator.faults().change(|faults| faults.fail.push(failure));
+}
+
 impl TestApp {
     /// A member of staff who may do everything.
     pub async fn owner(&self) -> User {
@@ -32,14 +40,14 @@ impl TestApp {
     /// A product on sale at this price with so many pieces.
     pub async fn goods(&self, price_fen: i64, qty: i64) -> Goods {
         let owner = self.owner().await;
-        let shelf =
+        let category =
             owner.post("/admin/v1/categories").json(&json!({ "name": "茶", "position": 1 })).send().await.expect(201);
-        let body = json!({ "category_id": shelf["id"], "title": "龙井", "state": "on_sale",
+        let body = json!({ "category_id": category["id"], "title": "龙井", "state": "on_sale",
             "skus": [{ "name": "50 克", "price_fen": price_fen, "initial_qty": qty }] });
         let product = owner.post("/admin/v1/products").json(&body).send().await.expect(201);
         let text = |value: &Value| value.as_str().expect("an id").to_owned();
         Goods {
-            category_id: text(&shelf["id"]),
+            category_id: text(&category["id"]),
             product_id: text(&product["id"]),
             sku_id: text(&product["skus"][0]["id"]),
         }

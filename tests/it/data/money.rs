@@ -1,0 +1,108 @@
+//! Attempts to be paid, money that came, money that goes back.
+
+use super::{LARGE, LATER, MOST, TEXT, write};
+use crate::support::app::{START, TestApp};
+use serde_json::{Value, json};
+use weizhan::{
+    data,
+    model::{
+        id::{OrderId, PaymentId, PrepayId, RefundId},
+        money::Fen,
+        payment::{FactSource, Payment, PaymentFact, Prepay, PrepayState, SuspenseReason},
+        refund::{Refund, RefundCause, RefundState},
+    },
+};
+
+#[tokio::test]
+async fn money_comes_back() {
+    let app = TestApp::new().await;
+    let mut rows = write(&app).await;
+    let order_id = OrderId(LARGE);
+    let prepay = Prepay {
+        id: PrepayId(LARGE),
+        order_id,
+        out_trade_no: "T1".into(),
+        mchid: "1900000001".into(),
+        appid: "wx".into(),
+        openid: "o-A".into(),
+        total_fen: Fen(MOST),
+        state: PrepayState::Open,
+        prepay_id: None,
+        prepaid_ms: None,
+        created_ms: START,
+    };
+    data::payment::insert_prepay(&mut rows, &prepay).await.unwrap();
+    assert_eq!(data::payment::find_prepay(&mut rows, prepay.id).await.unwrap(), Some(prepay.clone()));
+    assert!(data::payment::keep_handle(&mut rows, prepay.id, "wx-handle", LATER).await.unwrap());
+    let held = Prepay { prepay_id: Some("wx-handle".into()), prepaid_ms: Some(LATER), ..prepay };
+    assert_eq!(data::payment::find_prepay_by_number(&mut rows, "T1").await.unwrap(), Some(held.clone()));
+    assert_eq!(data::payment::find_open_prepay(&mut rows, order_id).await.unwrap(), Some(held));
+    let payment = Payment {
+        id: PaymentId(LARGE),
+        transaction_id: "42".into(),
+        order_id,
+        out_trade_no: "T1".into(),
+        total_fen: Fen(MOST),
+        openid: "o-A".into(),
+        accepted: true,
+        source: FactSource::Query,
+        success_ms: START,
+        created_ms: LATER,
+    };
+    assert!(data::payment::insert(&mut rows, &payment).await.unwrap());
+    let twice = Payment { id: PaymentId(1), accepted: false, ..payment.clone() };
+    assert!(!data::payment::insert(&mut rows, &twice).await.unwrap(), "known by WeChat's number");
+    assert_eq!(data::payment::find(&mut rows, "42").await.unwrap(), Some(payment.clone()));
+    assert_eq!(data::payment::list(&mut rows, order_id).await.unwrap(), [payment]);
+    for new in [true, false] {
+        assert_eq!(data::payment::insert_notice(&mut rows, "n", "k", "hash", "paid", START).await.unwrap(), new);
+    }
+    let fact: PaymentFact = serde_json::from_value::<PaymentFact>(a_fact()).unwrap();
+    assert!(data::payment::suspend(&mut rows, &fact, SuspenseReason::AmountDiffers, START).await.unwrap());
+    assert_eq!(data::payment::count_suspense(&mut rows).await.unwrap(), 1);
+    drop(rows);
+    app.end().await;
+}
+
+fn a_fact() -> Value {
+    json!({ "source": "notice", "mchid": "1", "appid": "wx", "out_trade_no": "T2", "transaction_id": "43",
+        "total_fen": 1, "currency": "CNY", "openid": "o-A", "success_ms": 0 })
+}
+
+#[tokio::test]
+async fn money_that_goes_back_comes_back() {
+    let app = TestApp::new().await;
+    let mut rows = write(&app).await;
+    let refund = Refund {
+        id: RefundId(LARGE),
+        order_id: OrderId(LARGE),
+        transaction_id: "42".into(),
+        out_refund_no: "R1".into(),
+        refund_id: None,
+        amount_fen: Fen(MOST),
+        paid_fen: Fen(MOST),
+        cause: RefundCause::SecondPayment,
+        reason: TEXT.into(),
+        state: RefundState::Approved,
+        created_ms: START,
+        sent_ms: None,
+        ended_ms: None,
+    };
+    assert!(data::refund::insert(&mut rows, &refund).await.unwrap());
+    assert_eq!(data::refund::find(&mut rows, refund.id).await.unwrap(), Some(refund.clone()));
+    assert!(data::refund::send(&mut rows, refund.id, LATER).await.unwrap());
+    assert!(data::refund::advance(&mut rows, &refund, RefundState::Succeeded, Some("50"), LATER).await.unwrap());
+    let over = Refund {
+        refund_id: Some("50".into()),
+        state: RefundState::Succeeded,
+        sent_ms: Some(LATER),
+        ended_ms: Some(LATER),
+        ..refund
+    };
+    assert_eq!(data::refund::find_by_number(&mut rows, "R1").await.unwrap(), Some(over.clone()));
+    assert_eq!(data::refund::list_all(&mut rows, Some(RefundState::Succeeded), MOST, 9).await.unwrap(), [over]);
+    assert_eq!(data::refund::last_sent(&mut rows, "42").await.unwrap(), Some(LATER));
+    assert_eq!(data::refund::last_sent(&mut rows, "43").await.unwrap(), None);
+    drop(rows);
+    app.end().await;
+}

@@ -1,0 +1,91 @@
+//! Orders with their lines, moves and parcels.
+
+use super::{BYTES, LARGE, LATER, MOST, TEXT, write};
+use crate::support::app::{START, TestApp};
+use weizhan::{
+    data,
+    model::{
+        id::{OrderId, ProductId, ShipmentId, SkuId, UserId},
+        money::Fen,
+        order::{Order, OrderLine, OrderMove, OrderState, OrderTransition},
+        shipment::Shipment,
+    },
+};
+
+fn an_order() -> (Order, Vec<OrderLine>) {
+    let order = Order {
+        id: OrderId(LARGE),
+        number: "90071992547409910001".into(),
+        user_id: UserId(1),
+        appid: "wx".into(),
+        openid: "o-A".into(),
+        state: OrderState::Pending,
+        version: 1,
+        goods_fen: Fen(MOST - 1),
+        freight_fen: Fen(1),
+        total_fen: Fen(MOST),
+        refund_held_fen: Fen(0),
+        refunded_fen: Fen(0),
+        address_sealed: BYTES.to_vec(),
+        remark: TEXT.into(),
+        expires_ms: LATER,
+        created_ms: START,
+        paid_ms: None,
+    };
+    let line = |sku| OrderLine {
+        sku_id: SkuId(sku),
+        product_id: ProductId(1),
+        title: TEXT.into(),
+        sku_name: String::new(),
+        cover_url: String::new(),
+        price_fen: Fen(MOST),
+        qty: 99,
+    };
+    (order, vec![line(1), line(2)])
+}
+
+#[tokio::test]
+async fn orders_come_back() {
+    let app = TestApp::new().await;
+    let mut rows = write(&app).await;
+    let (order, lines) = an_order();
+    data::order::insert(&mut rows, &order, &lines, "buyer").await.unwrap();
+    assert_eq!(data::order::find(&mut rows, order.id).await.unwrap(), Some(order.clone()));
+    assert_eq!(data::order::find_of(&mut rows, UserId(2), order.id).await.unwrap(), None);
+    assert_eq!(data::order::lines(&mut rows, order.id).await.unwrap(), lines);
+    let of = data::order::lines_of(&mut rows, &[order.id, OrderId(1)]).await.unwrap();
+    assert!(of.len() == 2 && of.iter().zip(&lines).all(|(of, line)| of.order_id == order.id && of.line == *line));
+    let (pay, paid) = (OrderMove::Pay, OrderState::Paid);
+    assert!(data::order::advance(&mut rows, &order, pay, paid, "wechat", LATER).await.unwrap());
+    assert!(!data::order::advance(&mut rows, &order, pay, paid, "wechat", LATER).await.unwrap(), "it moved");
+    let moved = Order { state: paid, version: 2, paid_ms: Some(LATER), ..order.clone() };
+    assert_eq!(data::order::find(&mut rows, order.id).await.unwrap(), Some(moved));
+    let first = OrderTransition {
+        version: 1,
+        step: OrderMove::Place,
+        from_state: None,
+        to_state: OrderState::Pending,
+        actor: "buyer".into(),
+        created_ms: START,
+    };
+    let second = OrderTransition {
+        version: 2,
+        step: pay,
+        from_state: Some(OrderState::Pending),
+        to_state: paid,
+        actor: "wechat".into(),
+        created_ms: LATER,
+    };
+    assert_eq!(data::order::transitions(&mut rows, order.id).await.unwrap(), [first, second]);
+    let parcel = Shipment {
+        id: ShipmentId(LARGE),
+        order_id: order.id,
+        carrier: "SF".into(),
+        tracking_no: "SF-1".into(),
+        created_ms: START,
+    };
+    data::shipment::insert(&mut rows, &parcel).await.unwrap();
+    assert_eq!(data::shipment::list(&mut rows, order.id).await.unwrap(), [parcel]);
+    drop(rows);
+    app.end().await;
+}

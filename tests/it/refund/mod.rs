@@ -1,0 +1,6 @@
+//! Claims about money that goes back: never more than was paid, never twice, and always followed to its end.
+//!
+//! `decide`: who may have how much. `send`: what happens between us and WeChat, with replies and notices that get lost.
+
+mod decide;
+mod send;

@@ -1,0 +1,124 @@
+//! A check that nothing trips proves nothing. Shown on a shop with orders in every state: each check of `verify`, and the
+//! audit chain, has a mutant of the rows that trips exactly the checks named; taken back, nothing is found again.
+
+mod mutant;
+
+use crate::support::{
+    app::TestApp,
+    client::User,
+    shop::{Goods, failing, id},
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, time::Duration};
+use weizhan::{data::verify::CHECKS, model::time::minutes, service};
+
+const CLOSE: &str = "/v3/pay/transactions/out-trade-no/";
+
+/// A shop with an order in each state, by the names that mutants use. Of stock, one move is an adjustment as large as an
+/// order's line; of audit rows there are four.
+struct Shop {
+    app: TestApp,
+    ids: Vec<(&'static str, String)>,
+}
+
+async fn start_refund(owner: &User, order: &Value, amount: i64) {
+    let body = json!({ "amount_fen": amount, "reason": "x" });
+    owner.post(&format!("/admin/v1/orders/{}/refunds", id(order))).new_key().json(&body).send().await.expect(201);
+}
+
+/// An order that was closed before its money came, and whose money is back.
+async fn late_order(app: &TestApp, ann: &User, goods: &Goods) -> Value {
+    let order = ann.order(goods, 1).await.expect(201);
+    let number = app.begin_payment(ann, &order).await;
+    failing(app, "POST", CLOSE, 1, 400, "ORDER_CLOSED");
+    ann.cancel(&order).await.expect(200);
+    app.simulator.pay(&number).unwrap();
+    app.deliver().await;
+    order
+}
+
+impl Shop {
+    async fn new() -> Self {
+        let app = TestApp::new().await;
+        let (goods, ann, owner) = (app.goods(100, 50).await, app.buyer("ann").await, app.owner().await);
+        let stock = format!("/admin/v1/skus/{}/stock", goods.sku_id);
+        owner.post(&stock).new_key().json(&json!({ "delta": 2, "reason": "x" })).send().await.expect(200);
+        let (refunded, _) = app.paid_order(&ann, &goods, 1).await;
+        start_refund(&owner, &refunded, 100).await;
+        let late = late_order(&app, &ann, &goods).await;
+        app.run_jobs().await;
+        app.advance(Duration::from_secs(61));
+        app.deliver().await;
+        app.run_jobs().await;
+        let (shipped, _) = app.paid_order(&ann, &goods, 1).await;
+        let parcel = json!({ "carrier": "SF", "tracking_no": "1" });
+        owner.post(&format!("/admin/v1/orders/{}/shipment", id(&shipped))).json(&parcel).send().await.expect(200);
+        let closed = ann.order(&goods, 1).await.expect(201);
+        app.begin_payment(&ann, &closed).await;
+        ann.cancel(&closed).await.expect(200);
+        let (paid, _) = app.paid_order(&ann, &goods, 2).await;
+        let (following, _) = app.paid_order(&ann, &goods, 1).await;
+        start_refund(&owner, &following, 50).await;
+        app.run_jobs().await;
+        let pending = ann.order(&goods, 1).await.expect(201);
+        app.begin_payment(&ann, &pending).await;
+        let orders = [
+            ("{pending}", pending, "pending"),
+            ("{paid}", paid, "paid"),
+            ("{shipped}", shipped, "shipped"),
+            ("{closed}", closed, "closed"),
+            ("{late}", late, "closed"),
+            ("{refunded}", refunded, "refunded"),
+        ];
+        let mut ids = Vec::new();
+        for (name, order, state) in orders {
+            assert_eq!(ann.see(&order).await["state"], state, "{name}");
+            ids.push((name, id(&order).to_owned()));
+        }
+        Self { app, ids }
+    }
+
+    async fn change(&self, text: &str) {
+        let text = self.ids.iter().fold(text.to_owned(), |text, (name, id)| text.replace(name, id));
+        assert!(self.app.rows().execute(&text).await > 0, "{text}: no such row");
+    }
+
+    async fn tripped(&self) -> BTreeSet<&'static str> {
+        self.app.broken().await.into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+#[tokio::test]
+async fn every_check_is_tripped_by_its_mutant_and_by_nothing_else() {
+    let shop = Shop::new().await;
+    assert_eq!(shop.tripped().await, BTreeSet::new(), "clean rows trip nothing");
+    let mutants = [mutant::STOCK, mutant::ORDERS, mutant::MONEY, mutant::JOBS, mutant::AUDIT].concat();
+    for (names, make, undo) in &mutants {
+        shop.change(make).await;
+        assert_eq!(shop.tripped().await, names.iter().copied().collect(), "{make}");
+        shop.change(undo).await;
+        assert_eq!(shop.tripped().await, BTreeSet::new(), "{undo}");
+    }
+    let covered: BTreeSet<_> = mutants.iter().map(|(names, ..)| names[0]).collect();
+    let all: BTreeSet<_> = CHECKS.iter().map(|check| check.name).chain(["audit.chain"]).collect();
+    assert_eq!(covered, all, "every check needs a mutant of its own");
+    assert_eq!(service::verify::COUNT, all.len(), "names are unique");
+    for _ in 0..3 {
+        shop.app.advance(minutes(20));
+        shop.app.run_jobs().await;
+    }
+    shop.app.end().await;
+}
+
+#[tokio::test]
+async fn a_finding_names_the_rows() {
+    let shop = Shop::new().await;
+    shop.change("UPDATE orders SET openid = CONCAT('x', openid) WHERE id = {paid}").await;
+    let paid: i64 = shop.ids.iter().find(|(name, _)| *name == "{paid}").unwrap().1.parse().unwrap();
+    assert_eq!(shop.app.broken().await, [("order.paid", vec![paid])]);
+    let mut called = 0;
+    let findings = service::verify::run(&shop.app.app, |_| called += 1).await.unwrap();
+    let finding = findings.iter().find(|finding| !finding.ids.is_empty()).unwrap();
+    assert_eq!((called, finding.noun, findings.len()), (service::verify::COUNT, "order", service::verify::COUNT));
+    shop.app.stop().await;
+}

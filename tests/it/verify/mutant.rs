@@ -1,0 +1,190 @@
+//! Rows spoiled on purpose, a list a part of `verify`. **How to add one:** a line here; a check without one fails the test.
+
+/// A mutant: the checks that it trips (the first is the one it is for), how it is made, how it is taken back. `{paid}` and
+/// the like stand for ids.
+pub(super) type Mutant = (&'static [&'static str], &'static str, &'static str);
+
+pub(super) const STOCK: &[Mutant] = &[
+    (&["stock.ledger"], "UPDATE stock SET left_qty = left_qty + 1", "UPDATE stock SET left_qty = left_qty - 1"),
+    (
+        &["stock.ledger"],
+        "UPDATE stock_moves SET delta = delta - 1 WHERE kind = 'adjust'",
+        "UPDATE stock_moves SET delta = delta + 1 WHERE kind = 'adjust'",
+    ),
+    (
+        &["stock.negative"],
+        "UPDATE stock SET left_qty = left_qty - 1000, initial_qty = initial_qty - 1000",
+        "UPDATE stock SET left_qty = left_qty + 1000, initial_qty = initial_qty + 1000",
+    ),
+    (
+        &["stock.held"],
+        "UPDATE stock_moves SET order_id = -order_id WHERE order_id = {pending}",
+        "UPDATE stock_moves SET order_id = -order_id WHERE order_id = -{pending}",
+    ),
+    (
+        &["stock.released"],
+        "UPDATE stock_moves SET order_id = -order_id WHERE order_id = {closed} AND kind = 'release'",
+        "UPDATE stock_moves SET order_id = -order_id WHERE order_id = -{closed}",
+    ),
+    (
+        &["stock.released"],
+        "UPDATE stock_moves SET kind = 'release', order_id = {paid} WHERE kind = 'adjust'",
+        "UPDATE stock_moves SET kind = 'adjust', order_id = NULL WHERE kind = 'release' AND order_id = {paid}",
+    ),
+];
+
+pub(super) const ORDERS: &[Mutant] = &[
+    (
+        &["order.paid"],
+        "UPDATE orders SET openid = CONCAT('x', openid) WHERE id = {paid}",
+        "UPDATE orders SET openid = SUBSTR(openid, 2) WHERE id = {paid}",
+    ),
+    (
+        &["order.paid", "payment.returned"],
+        "UPDATE payments SET accepted = 0 WHERE order_id = {shipped}",
+        "UPDATE payments SET accepted = 1 WHERE order_id = {shipped}",
+    ),
+    (
+        &["order.paid", "payment.attempt"],
+        "UPDATE payments SET total_fen = total_fen - 1 WHERE order_id = {shipped}",
+        "UPDATE payments SET total_fen = total_fen + 1 WHERE order_id = {shipped}",
+    ),
+    (
+        &["order.unpaid"],
+        "UPDATE payments SET accepted = 1 WHERE order_id = {late}",
+        "UPDATE payments SET accepted = 0 WHERE order_id = {late}",
+    ),
+    (
+        &["order.total"],
+        "UPDATE orders SET goods_fen = goods_fen - 1, freight_fen = freight_fen + 1 WHERE id = {paid}",
+        "UPDATE orders SET goods_fen = goods_fen + 1, freight_fen = freight_fen - 1 WHERE id = {paid}",
+    ),
+    (
+        &["order.total"],
+        "UPDATE order_lines SET price_fen = price_fen - 1 WHERE order_id = {pending}",
+        "UPDATE order_lines SET price_fen = price_fen + 1 WHERE order_id = {pending}",
+    ),
+    (
+        &["order.history"],
+        "UPDATE order_transitions SET version = 3 WHERE order_id = {paid} AND version = 2",
+        "UPDATE order_transitions SET version = 2 WHERE order_id = {paid} AND version = 3",
+    ),
+    (
+        &["order.history_joins"],
+        "UPDATE order_transitions SET from_state = 'shipped' WHERE order_id = {refunded} AND version = 3",
+        "UPDATE order_transitions SET from_state = 'paid' WHERE order_id = {refunded} AND version = 3",
+    ),
+    (
+        &["order.history_ends"],
+        "UPDATE orders SET state = 'received' WHERE id = {shipped}",
+        "UPDATE orders SET state = 'shipped' WHERE id = {shipped}",
+    ),
+    (
+        &["order.history_legal"],
+        "UPDATE order_transitions SET step = 'receive' WHERE order_id = {shipped} AND version = 3",
+        "UPDATE order_transitions SET step = 'ship' WHERE order_id = {shipped} AND version = 3",
+    ),
+    (
+        &["order.shipped"],
+        "UPDATE shipments SET order_id = -order_id WHERE order_id = {shipped}",
+        "UPDATE shipments SET order_id = -order_id WHERE order_id = -{shipped}",
+    ),
+    (&["product.sales"], "UPDATE products SET sales = sales + 1", "UPDATE products SET sales = sales - 1"),
+];
+
+pub(super) const MONEY: &[Mutant] = &[
+    (
+        &["payment.returned"],
+        "UPDATE refunds SET amount_fen = amount_fen - 1 WHERE order_id = {late}",
+        "UPDATE refunds SET amount_fen = amount_fen + 1 WHERE order_id = {late}",
+    ),
+    (
+        &["payment.attempt"],
+        "UPDATE prepays SET total_fen = total_fen + 1 WHERE order_id = {paid}",
+        "UPDATE prepays SET total_fen = total_fen - 1 WHERE order_id = {paid}",
+    ),
+    (
+        &["prepay.paid"],
+        "UPDATE prepays SET state = 'paid' WHERE order_id = {pending}",
+        "UPDATE prepays SET state = 'open' WHERE order_id = {pending}",
+    ),
+    (
+        &["prepay.closed"],
+        "UPDATE prepays SET state = 'open' WHERE order_id = {closed}",
+        "UPDATE prepays SET state = 'closed' WHERE order_id = {closed}",
+    ),
+    (
+        &["refund.held"],
+        "UPDATE orders SET refund_held_fen = refund_held_fen + 1 WHERE id = {paid}",
+        "UPDATE orders SET refund_held_fen = refund_held_fen - 1 WHERE id = {paid}",
+    ),
+    (
+        &["refund.held"],
+        "UPDATE orders SET refunded_fen = refunded_fen + 1 WHERE id = {paid}",
+        "UPDATE orders SET refunded_fen = refunded_fen - 1 WHERE id = {paid}",
+    ),
+    (
+        &["refund.payment"],
+        "UPDATE refunds SET paid_fen = paid_fen + 1 WHERE order_id = {refunded}",
+        "UPDATE refunds SET paid_fen = paid_fen - 1 WHERE order_id = {refunded}",
+    ),
+    (
+        &["refund.payment"],
+        "UPDATE refunds SET transaction_id = CONCAT('x', transaction_id) WHERE order_id = {refunded}",
+        "UPDATE refunds SET transaction_id = SUBSTR(transaction_id, 2) WHERE order_id = {refunded}",
+    ),
+    (
+        &["refund.sum", "payment.returned"],
+        "UPDATE refunds SET amount_fen = amount_fen + 1 WHERE order_id = {late}",
+        "UPDATE refunds SET amount_fen = amount_fen - 1 WHERE order_id = {late}",
+    ),
+    (
+        &["refund.whole", "order.history_ends"],
+        "UPDATE orders SET state = 'paid' WHERE id = {refunded}",
+        "UPDATE orders SET state = 'refunded' WHERE id = {refunded}",
+    ),
+    (
+        &["refund.whole", "order.history_ends"],
+        "UPDATE orders SET state = 'refunded' WHERE id = {paid}",
+        "UPDATE orders SET state = 'paid' WHERE id = {paid}",
+    ),
+];
+
+pub(super) const JOBS: &[Mutant] = &[
+    (
+        &["job.close"],
+        "UPDATE jobs SET state = 'done' WHERE dedupe_key = 'close_unpaid_order:{pending}'",
+        "UPDATE jobs SET state = 'ready' WHERE dedupe_key = 'close_unpaid_order:{pending}'",
+    ),
+    (
+        &["job.refund"],
+        "UPDATE jobs SET dedupe_key = CONCAT('x', dedupe_key) WHERE kind = 'poll_refund' AND state = 'ready'",
+        "UPDATE jobs SET dedupe_key = SUBSTR(dedupe_key, 2) WHERE kind = 'poll_refund' AND state = 'ready'",
+    ),
+    (
+        &["job.dead"],
+        "UPDATE jobs SET state = 'dead' WHERE kind = 'query_payment' AND state = 'done'",
+        "UPDATE jobs SET state = 'done' WHERE kind = 'query_payment' AND state = 'dead'",
+    ),
+    (
+        &["job.dead"],
+        "UPDATE jobs SET attempt = attempts_max + 1 WHERE dedupe_key = 'close_unpaid_order:{pending}'",
+        "UPDATE jobs SET attempt = 0 WHERE dedupe_key = 'close_unpaid_order:{pending}'",
+    ),
+];
+
+pub(super) const AUDIT: &[Mutant] = &[
+    (
+        &["audit.chain"],
+        "UPDATE audit SET ip = CONCAT('x', ip) WHERE seq = 2",
+        "UPDATE audit SET ip = SUBSTR(ip, 2) WHERE seq = 2",
+    ),
+    (
+        &["audit.chain"],
+        "UPDATE audit SET staff_id = staff_id + 1 WHERE seq = 1",
+        "UPDATE audit SET staff_id = staff_id - 1 WHERE seq = 1",
+    ),
+    (&["audit.chain"], "UPDATE audit SET seq = -3 WHERE seq = 3", "UPDATE audit SET seq = 3 WHERE seq = -3"),
+    (&["audit.chain"], "UPDATE audit SET seq = -4 WHERE seq = 4", "UPDATE audit SET seq = 4 WHERE seq = -4"),
+    (&["audit.chain"], "UPDATE audit_head SET seq = seq + 1", "UPDATE audit_head SET seq = seq - 1"),
+];
