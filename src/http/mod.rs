@@ -1,6 +1,6 @@
 //! The skin: the only place that says 404. May use `app`, `model`, `service` and `config`; **never `data`**.
 //!
-//! A handler is six lines: extract, call a use case, answer. Everything a request passes on its way stands in [`door`];
+//! A handler is six lines: extract, call a use case, answer. Everything a request passes on its way stands in `door`;
 //! every route, with who may call it, in [`route`].
 //!
 //! **How to add a route:** the bodies and the handler in the noun's file, with its `#[utoipa::path]` (the path, who may

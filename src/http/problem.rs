@@ -162,7 +162,7 @@ impl<R: Refusal> From<Error<R>> for Problem {
 }
 
 impl IntoResponse for Problem {
-    /// An empty answer that carries the problem; [`render`] writes it once the request is known.
+    /// An empty answer that carries the problem; `render` writes it once the request is known.
     fn into_response(self) -> Response {
         let status = self.status();
         let mut response = status.into_response();

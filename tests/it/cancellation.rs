@@ -134,8 +134,9 @@ async fn storm(guards: Guards, enough: impl Fn(&Harm) -> bool) -> Harm {
 /// The name of what an answer says is done.
 fn acknowledged(answer: &Answer) -> Option<String> {
     let body: Value = serde_json::from_str(&answer.text).ok().filter(|_| answer.status.is_success())?;
-    let noun = if body.get("lines").is_some() { "orders" } else { "addresses" };
-    body["id"].as_str().map(|id| format!("{noun} {id}"))
+    // Whoever looks at itself is answered with an id, too.
+    let noun = ["lines", "is_default"].into_iter().position(|field| body.get(field).is_some())?;
+    body["id"].as_str().map(|id| format!("{} {id}", ["orders", "addresses"][noun]))
 }
 
 /// What a new application on the same rows does not show of this.

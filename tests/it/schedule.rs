@@ -56,6 +56,11 @@ async fn a_lease_is_taken_over_only_after_its_end_and_the_epoch_grows() {
         assert!(first.hold(&one.app).await.unwrap() && !second.hold(&other.app).await.unwrap());
     }
     assert_eq!((first.epoch(), second.epoch()), (Some(1), None), "renewing is no takeover");
+    let now = one.app.now();
+    let mut session = one.app.database.write().await.unwrap();
+    let taken = data::lease::take(&mut session, "x", "thief", 1, now.plus(minutes(1)), now).await.unwrap();
+    assert!(!taken, "the rows do not let it happen either");
+    drop(session);
     both(seconds(15));
     assert!(!second.hold(&other.app).await.unwrap(), "to the last millisecond");
     both(Duration::from_millis(1));

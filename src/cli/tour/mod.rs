@@ -64,7 +64,7 @@ pub struct TourTarget {
     pub patience: Duration,
     /// How long a request without an answer is repeated; zero: not at all.
     pub retry: Duration,
-    /// Nobody else buys meanwhile, so that stock must fall by exactly what was bought and not by more.
+    /// Nobody else buys or cancels meanwhile, so that stock must fall by exactly what was bought.
     pub alone: bool,
 }
 

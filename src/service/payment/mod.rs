@@ -1,4 +1,4 @@
-//! Money that comes in. [`settle`] is the one way: notices, queries and the buyer's "I paid" all end there, and nothing
+//! Money that comes in. [`settle()`] is the one way: notices, queries and the buyer's "I paid" all end there, and nothing
 //! else can mark an order as paid.
 
 mod attempt;

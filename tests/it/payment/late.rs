@@ -123,6 +123,32 @@ async fn a_second_payment_of_one_order_goes_back() {
 }
 
 #[tokio::test]
+async fn money_that_arrives_between_asking_and_closing_pays_the_order() {
+    let app = TestApp::new().await;
+    let (goods, ann) = (app.goods(100, 5).await, app.buyer("ann").await);
+    app.simulator.faults().change(|faults| faults.drop = true);
+    for by_timer in [false, true] {
+        app.run_jobs().await;
+        let order = ann.order(&goods, 1).await.expect(201);
+        let number = app.begin_payment(&ann, &order).await;
+        app.simulator.pay(&number).unwrap();
+        // The question is answered as if it had come a moment earlier; the order to close finds the money.
+        failing(&app, "GET", CLOSE, 1, 404, "ORDER_NOT_EXIST");
+        if by_timer {
+            app.rows().execute("UPDATE jobs SET state = 'done' WHERE kind = 'query_payment'").await;
+            app.advance(minutes(31));
+            app.run_jobs().await;
+        } else {
+            assert_eq!(ann.cancel(&order).await.expect_problem(409, "order.state_forbids")["state"], "paid");
+        }
+        let seen = ann.see(&order).await;
+        assert_eq!((&seen["state"], &seen["payments"][0]["accepted"]), (&json!("paid"), &json!(true)));
+    }
+    assert_eq!(app.left(&goods).await, 3);
+    app.end().await;
+}
+
+#[tokio::test]
 async fn nothing_is_released_while_wechat_is_away() {
     let app = TestApp::new().await;
     let (goods, ann) = (app.goods(100, 5).await, app.buyer("ann").await);

@@ -9,15 +9,15 @@ use super::{
 use sqlx::{Connection, Executor};
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, LazyLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
-use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weizhan::{
     app::{App, Guards},
     compute,
@@ -62,9 +62,8 @@ pub struct TestApp {
     pub simulator_base: String,
     http: reqwest::Client,
     stop: CancellationToken,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: TaskTracker,
     ended: AtomicBool,
-    allow_dead_jobs: bool,
     _folder: Folder,
 }
 
@@ -103,19 +102,19 @@ impl TestApp {
             Some(url) => url,
             None => database_url(&folder).await,
         };
-        let mut overrides = settings(&simulator, &url, &simulator_base, &base, folder.path().join("objects"));
+        let mut overrides = settings(&simulator, &url, &simulator_base, &base, &folder.path().join("objects"));
         overrides.extend(setup.overrides);
         let config = Config::load(None, std::iter::empty(), &overrides).expect("the settings of tests are right");
         let database = Database::open_guarded(&config.database, setup.guards.database).await.expect("database");
         let app = App::with_database(config, database, clock.clone(), setup.guards).await.expect("application");
         let (served, simulated, stopped) = (app.clone(), simulator.clone(), stop.clone());
-        let tasks = vec![
-            tokio::task::spawn(async move { weizhan::http::serve(&served, listener).await.expect("serve") }),
-            tokio::task::spawn(async move { simulated.serve(simulator_listener, stopped).await.expect("simulator") }),
-        ];
+        let tasks = TaskTracker::new();
+        tasks.spawn(async move { weizhan::http::serve(&served, listener).await.expect("serve") });
+        tasks.spawn(async move { simulated.serve(simulator_listener, stopped).await.expect("simulator") });
+        tasks.close();
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().expect("client");
-        let (ended, allow_dead_jobs) = (AtomicBool::new(false), false);
-        Self { app, simulator, clock, base, simulator_base, http, stop, tasks, ended, allow_dead_jobs, _folder: folder }
+        let ended = AtomicBool::new(false);
+        Self { app, simulator, clock, base, simulator_base, http, stop, tasks, ended, _folder: folder }
     }
 
     /// A client that has not signed in.
@@ -134,7 +133,7 @@ impl TestApp {
         let code = self.simulator.js_code(appid, name).expect("code");
         let body = serde_json::json!({ "appid": appid, "code": code });
         let signed_in = self.nobody().post("/v1/login").json(&body).send().await.expect(200);
-        User::new(self.nobody(), &signed_in)
+        User::new(&self.nobody(), &signed_in)
     }
 
     /// A member of staff who may do these things and has signed in.
@@ -144,7 +143,7 @@ impl TestApp {
         service::staff::create(&self.app, &name, password, rights).await.expect("staff");
         let body = serde_json::json!({ "name": name, "password": password });
         let signed_in = self.nobody().post("/admin/v1/sign-in").json(&body).send().await.expect(200);
-        User::new(self.nobody(), &signed_in)
+        User::new(&self.nobody(), &signed_in)
     }
 
     /// Move the clock.
@@ -162,11 +161,6 @@ impl TestApp {
         self.simulator.deliver_due().await.expect("callbacks")
     }
 
-    /// Leave dead jobs be: the test is about them.
-    pub fn allow_dead_jobs(&mut self) {
-        self.allow_dead_jobs = true;
-    }
-
     /// Everything that must be true of the rows, by name, with the rows that break it.
     pub async fn broken(&self) -> Vec<(&'static str, Vec<i64>)> {
         let findings = service::verify::run(&self.app, |_| {}).await.expect("verify");
@@ -176,9 +170,7 @@ impl TestApp {
 
     /// Check what must be true after every test, and stop.
     pub async fn end(self) {
-        let mut broken = self.broken().await;
-        broken.retain(|(name, _)| !(self.allow_dead_jobs && *name == "job.dead"));
-        assert_eq!(broken, [], "the rows break these");
+        assert_eq!(self.broken().await, [], "the rows break these");
         let mut session = self.app.database.read().await.expect("read");
         let running = weizhan::data::job::count(&mut session, JobState::Running).await.expect("count");
         assert_eq!(running, 0, "jobs were left running");
@@ -189,13 +181,11 @@ impl TestApp {
     }
 
     /// Stop without looking.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         self.ended.store(true, Ordering::Relaxed);
         self.stop.cancel();
         self.app.shut_down().await;
-        for task in self.tasks.drain(..) {
-            task.await.expect("a server of the test");
-        }
+        self.tasks.wait().await;
     }
 }
 
@@ -261,7 +251,7 @@ pub fn settings(
     database_url: &str,
     wechat: &str,
     own: &str,
-    objects: PathBuf,
+    objects: &Path,
 ) -> Vec<(&'static str, String)> {
     let materials = simulator.materials();
     let apps: Vec<_> =

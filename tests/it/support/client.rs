@@ -138,7 +138,7 @@ pub struct User {
 
 impl User {
     /// From the answer to signing in.
-    pub fn new(client: Client, signed_in: &Value) -> Self {
+    pub fn new(client: &Client, signed_in: &Value) -> Self {
         let client = client.with_token(signed_in["access_token"].as_str().expect("a token"));
         Self { client, signed_in: signed_in.clone() }
     }

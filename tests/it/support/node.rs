@@ -66,7 +66,7 @@ impl Deployment {
         wechat.spawn(async move { served.serve(listener, CancellationToken::new()).await.expect("simulator") });
         let own = format!("http://127.0.0.1:{port}");
         let url = database_url(&folder).await;
-        let mut settings = settings(&simulator, &url, &simulator_base, &own, folder.path().join("objects"));
+        let mut settings = settings(&simulator, &url, &simulator_base, &own, &folder.path().join("objects"));
         settings.extend([
             ("server.listen", format!("127.0.0.1:{port}")),
             ("jobs.poll_ms", "50".to_owned()),
@@ -177,7 +177,7 @@ impl Deployment {
     pub async fn owner(&self) -> User {
         let body = json!({ "name": OWNER.0, "password": OWNER.1 });
         let signed_in = self.nobody().post("/admin/v1/sign-in").json(&body).send().await.expect(200);
-        User::new(self.nobody(), &signed_in)
+        User::new(&self.nobody(), &signed_in)
     }
 
     /// A new person at WeChat and a code to sign in with.
