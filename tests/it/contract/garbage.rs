@@ -4,7 +4,10 @@ use super::{
     access::{TABLE, Who},
     tried::World,
 };
-use crate::support::client::{Answer, Client};
+use crate::support::{
+    client::{Answer, Client},
+    full,
+};
 use serde_json::{Value, json};
 
 /// Bodies that are nothing.
@@ -50,7 +53,7 @@ fn places(value: &Value, here: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The body with each of its values replaced by each of these.
+/// The body with each of its values replaced by each of these; by every second of them in a short run.
 fn bent(body: &Value) -> Vec<Value> {
     let values = [
         json!(null),
@@ -71,8 +74,9 @@ fn bent(body: &Value) -> Vec<Value> {
     let mut found = Vec::new();
     places(body, "", &mut found);
     let mut all = Vec::new();
-    for place in found {
-        for value in &values {
+    let step = if full() { 1 } else { 2 };
+    for (number, place) in found.into_iter().enumerate() {
+        for value in values.iter().skip(number % step).step_by(step) {
             let mut body = body.clone();
             *body.pointer_mut(&place).expect("a place in the body") = value.clone();
             all.push(body);
