@@ -80,9 +80,9 @@ impl World {
         match id {
             "staff.refund.approve" => &self.refunds[0],
             "staff.refund.reject" => &self.refunds[1],
-            "order.receive" | "refund.request" | "staff.order.view" | "staff.order.ship" | "staff.refund.start" => {
-                &self.paid
-            }
+            "order.receive" | "refund.request" | "staff.order.view" | "staff.order.ship" | "staff.refund.start"
+            | "staff.order.correct_shipment" => &self.paid,
+            "callback.push" | "callback.verify_push" => APPS[1].0,
             "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
             "cart.put" | "cart.remove" | "staff.stock.adjust" => &self.goods.sku_id,
             "address.change" | "address.remove" => &self.spare_address,
@@ -113,6 +113,9 @@ impl World {
             "staff.product.create" => product,
             "staff.product.change" => json!({ "version": 1, "product": product }),
             "staff.stock.adjust" => json!({ "delta": 1, "reason": "盘点" }),
+            "callback.push" => json!({ "MsgType": "event", "Event": "a message that nobody signed" }),
+            "staff.order.correct_shipment" => json!({ "parcels": [{ "carrier": "YTO", "tracking_no": "YT2" }],
+                "logistics": "express", "more_to_come": false, "description": "两包茶" }),
             "staff.order.ship" => json!({ "carrier": "SF", "tracking_no": "SF1" }),
             _ => return None,
         })
@@ -139,7 +142,7 @@ impl Call {
     pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
         let path =
-            ["{id}", "{sku_id}", "{*key}"].iter().fold(path.clone(), |path, name| path.replace(name, &self.path_id));
+            ["{id}", "{sku_id}", "{appid}", "{*key}"].iter().fold(path.clone(), |path, name| path.replace(name, &self.path_id));
         let mut request = client.request(method.clone(), &path);
         let parameters = body["parameters"].as_array();
         if parameters.is_some_and(|all| all.iter().any(|one| one["name"] == "Idempotency-Key")) {
