@@ -7,6 +7,9 @@ use url::{Host, Url};
 /// Secrets that `weizhan dev` makes up contain this, so that no real server runs with them.
 pub const DEV_MARK: &str = "weizhan-dev";
 
+/// The same for secrets that take letters and digits only.
+pub const DEV_MARK_PLAIN: &str = "weizhandev";
+
 /// What the settings are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -36,7 +39,7 @@ static SAMPLES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
 
 fn is_sample(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    SAMPLES.contains(text) || ["change-me", "example", DEV_MARK].iter().any(|mark| lower.contains(mark))
+    SAMPLES.contains(text) || ["change-me", "example", DEV_MARK, DEV_MARK_PLAIN].iter().any(|mark| lower.contains(mark))
 }
 
 impl Config {

@@ -47,15 +47,8 @@ pub struct App {
 
 impl App {
     /// The keys of an entry, for whoever must know them without one.
-    pub(super) const KEYS: [&str; 7] = [
-        "appid",
-        "secret",
-        "secret_file",
-        "push_token",
-        "push_token_file",
-        "push_aes_key",
-        "push_aes_key_file",
-    ];
+    pub(super) const KEYS: [&str; 7] =
+        ["appid", "secret", "secret_file", "push_token", "push_token_file", "push_aes_key", "push_aes_key_file"];
 }
 
 /// WeChat Pay API v3 of a direct merchant.

@@ -90,8 +90,11 @@ pub(super) fn planned(
 
 /// When the attempt after so many rounds is due, or `None` after the last.
 fn next_due(simulator: &Simulator, callback: &Callback, now: Timestamp) -> Option<Timestamp> {
-    let (schedule, rounds): (&[u32], u32) =
-        if callback.appid.is_some() { (&PUSH_RETRY_SECONDS, callback.rounds) } else { (&RETRY_SECONDS, callback.rounds) };
+    let (schedule, rounds): (&[u32], u32) = if callback.appid.is_some() {
+        (&PUSH_RETRY_SECONDS, callback.rounds)
+    } else {
+        (&RETRY_SECONDS, callback.rounds)
+    };
     let seconds = schedule.get(usize::try_from(rounds).ok()?.checked_sub(1)?)?;
     Some(Timestamp(now.0 + simulator.options().wait_ms(*seconds)))
 }

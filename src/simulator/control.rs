@@ -87,6 +87,7 @@ async fn state(State(simulator): State<Simulator>, Query(range): Query<Range>) -
         "counts": {
             "users": ledger.users.len(), "payments": ledger.payments.len(),
             "refunds": ledger.refunds.len(), "callbacks": ledger.callbacks.len(), "messages": ledger.messages.len(),
+            "shipments": ledger.shipments.len(),
         },
         "faults": simulator.faults().get(),
     }))

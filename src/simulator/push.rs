@@ -2,8 +2,7 @@
 //! its three modes and both forms.
 
 use super::{
-    Error, Simulator, Trick,
-    callback,
+    Error, Simulator, Trick, callback,
     ledger::Record,
     notice::Notice,
     record::{Callback, Payment},
@@ -35,7 +34,7 @@ pub struct PushTarget {
 }
 
 /// 明文模式, 兼容模式, 安全模式.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum PushMode {
     /// As it is.
@@ -48,7 +47,7 @@ pub enum PushMode {
 }
 
 /// 数据格式.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum PushFormat {
     /// JSON.
@@ -97,7 +96,13 @@ impl Simulator {
 }
 
 /// The push of an event about a payment, if its mini-program wants messages.
-pub(super) fn event(simulator: &Simulator, payment: &Payment, name: &str, fields: Value, now: Timestamp) -> Option<Record> {
+pub(super) fn event(
+    simulator: &Simulator,
+    payment: &Payment,
+    name: &str,
+    fields: Value,
+    now: Timestamp,
+) -> Option<Record> {
     let callback = planned(simulator, &payment.appid, name, &payment.openid, &payment.out_trade_no, &fields, now)?;
     Some(Record::Callback(Box::new(callback)))
 }
@@ -245,11 +250,15 @@ mod tests {
                 let (words, body) = sent(&merchant, Trick::None);
                 let parts = ["pushtoken", words["timestamp"].as_str(), words["nonce"].as_str()];
                 assert!(is_signed(&parts, &words["signature"]), "{mode:?} {format:?}");
-                assert_eq!(body.contains("<Event><![CDATA[e]]>") || body.contains("\"Event\":\"e\""), mode != PushMode::Secure);
+                assert_eq!(
+                    body.contains("<Event><![CDATA[e]]>") || body.contains("\"Event\":\"e\""),
+                    mode != PushMode::Secure
+                );
                 assert_eq!(words.contains_key("msg_signature"), mode != PushMode::Plain);
                 if mode != PushMode::Plain {
                     let rest = body.split("Encrypt").nth(1).expect("packet");
-                    let packet = rest.trim_start_matches(|symbol: char| !symbol.is_alphanumeric() && !"+/".contains(symbol));
+                    let packet =
+                        rest.trim_start_matches(|symbol: char| !symbol.is_alphanumeric() && !"+/".contains(symbol));
                     let packet = packet.trim_start_matches("CDATA[").split(['"', ']']).next().expect("packet");
                     let signed = [parts[0], parts[1], parts[2], packet];
                     assert!(is_signed(&signed, &words["msg_signature"]), "{body}");

@@ -135,14 +135,18 @@ impl UploadVerdict {
     /// What a person can do about a refusal, by its code.
     pub fn remedy(code: &str) -> &'static str {
         match code {
-            "10060001" => "WeChat does not find the payment: check that pay.mchid belongs to this mini-program, then send again",
+            "10060001" => {
+                "WeChat does not find the payment: check that pay.mchid belongs to this mini-program, then send again"
+            }
             "10060002" => "WeChat has finished this order with other parcels: compare it in the console",
             "10060003" => "the one chance to send anew is used: what WeChat shows can no longer be changed",
             "10060004" => "WeChat does not let this order be sent: look for a refund or a complaint in the console",
             "10060009" | "10060008" | "10060020" => "give a description of 1 to 120 characters, then send again",
             "10060031" => "the payer differs: the order was paid from another mini-program account",
             "48001" => "open 发货信息管理 for this mini-program, or set shipping.upload = false",
-            "268485226" | "268485227" | "10060025" | "10060026" => "correct carrier and tracking number, then send again",
+            "268485226" | "268485227" | "10060025" | "10060026" => {
+                "correct carrier and tracking number, then send again"
+            }
             _ => "correct what was sent as WeChat's text says, or enter it in the console",
         }
     }

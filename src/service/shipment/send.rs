@@ -8,9 +8,7 @@ use crate::{
         id::{OrderId, ShipmentId},
         job::Work,
         order::{Order, OrderMove, OrderState},
-        shipment::{
-            Logistics, Parcel, Shipment, ShipmentRefusal, Shipping, UploadState, check, contents,
-        },
+        shipment::{Logistics, Parcel, Shipment, ShipmentRefusal, Shipping, UploadState, check, contents},
         time::{Timestamp, days},
     },
     service::{
@@ -48,12 +46,7 @@ pub async fn send(
     inspect(app, id).await
 }
 
-async fn send_once(
-    app: &App,
-    clerk: &Clerk,
-    id: OrderId,
-    sending: &Sending,
-) -> Result<(), Error<ShipmentRefusal>> {
+async fn send_once(app: &App, clerk: &Clerk, id: OrderId, sending: &Sending) -> Result<(), Error<ShipmentRefusal>> {
     let mut act = audit::begin(app).await?;
     let seen = data::order::find(&mut act, id).await?.ok_or(ShipmentRefusal::NotFound)?;
     let before = data::shipment::find_shipping(&mut act, id).await?;

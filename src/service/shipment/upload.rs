@@ -15,9 +15,7 @@ use crate::{
         job::{self, Next},
         order,
     },
-    wechat::{
-        self, DeliveryMode, LogisticsType, OrderKey, ShippedOrder, ShippingInfo, ShippingParcel, UploadVerdict,
-    },
+    wechat::{self, DeliveryMode, LogisticsType, OrderKey, ShippedOrder, ShippingInfo, ShippingParcel, UploadVerdict},
 };
 use std::time::Duration;
 
@@ -117,7 +115,8 @@ fn is_told(told: &Told, known: &ShippedOrder) -> bool {
         return known.finished;
     }
     let all = told.parcels.iter().all(|parcel| has(known, parcel));
-    all && known.finished == told.shipping.all_sent && (!told.shipping.whole || known.parcels.len() == told.parcels.len())
+    all && known.finished == told.shipping.all_sent
+        && (!told.shipping.whole || known.parcels.len() == told.parcels.len())
 }
 
 fn has(known: &ShippedOrder, parcel: &Shipment) -> bool {

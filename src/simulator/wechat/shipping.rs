@@ -95,7 +95,8 @@ pub(super) async fn upload(State(simulator): State<Simulator>, Query(words): Wor
     // The time of upload differs in each request and is no part of what is said.
     request["upload_time"] = Value::Null;
     let before = ledger.shipments.get(&payment.out_trade_no).cloned();
-    let before = before.unwrap_or_else(|| Shipment { out_trade_no: payment.out_trade_no.clone(), ..Shipment::default() });
+    let before =
+        before.unwrap_or_else(|| Shipment { out_trade_no: payment.out_trade_no.clone(), ..Shipment::default() });
     let row = uploaded_row(&ask, request, uploaded, before)?;
     if trade::order_state(&simulator, &ledger, &payment, now) == 5 {
         return Err(Errcode(10_060_004));

@@ -144,6 +144,7 @@ fn message(appid: &str, bytes: &[u8]) -> Result<Message, PushRefusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::Clock;
     use crate::wechat::desk::{APPID, Desk, PUSH_AES_KEY, PUSH_TOKEN, SEALED_APPID};
     use packet::{PushKey, signature};
 

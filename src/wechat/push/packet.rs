@@ -81,8 +81,7 @@ impl PushKey {
     pub fn open(&self, packet: &str, appid: &str) -> Result<Vec<u8>, PacketError> {
         let mut bytes = STANDARD.decode(packet).map_err(|_| PacketError::Sealed)?;
         let key = DecryptingKey::cbc(self.unbound()?).map_err(|_| PacketError::Key)?;
-        let plain =
-            key.decrypt(&mut bytes, DecryptionContext::Iv128(self.iv())).map_err(|_| PacketError::Sealed)?;
+        let plain = key.decrypt(&mut bytes, DecryptionContext::Iv128(self.iv())).map_err(|_| PacketError::Sealed)?;
         let plain = unpadded(plain).ok_or(PacketError::Sealed)?;
         let (head, rest) = plain.split_at_checked(HEAD).ok_or(PacketError::Sealed)?;
         let length = u32::from_be_bytes([head[16], head[17], head[18], head[19]]);

@@ -80,7 +80,11 @@ impl World {
         match id {
             "staff.refund.approve" => &self.refunds[0],
             "staff.refund.reject" => &self.refunds[1],
-            "order.receive" | "refund.request" | "staff.order.view" | "staff.order.ship" | "staff.refund.start"
+            "order.receive"
+            | "refund.request"
+            | "staff.order.view"
+            | "staff.order.ship"
+            | "staff.refund.start"
             | "staff.order.correct_shipment" => &self.paid,
             "callback.push" | "callback.verify_push" => APPS[1].0,
             "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
@@ -141,8 +145,9 @@ impl Call {
     /// The request without its body.
     pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
-        let path =
-            ["{id}", "{sku_id}", "{appid}", "{*key}"].iter().fold(path.clone(), |path, name| path.replace(name, &self.path_id));
+        let path = ["{id}", "{sku_id}", "{appid}", "{*key}"]
+            .iter()
+            .fold(path.clone(), |path, name| path.replace(name, &self.path_id));
         let mut request = client.request(method.clone(), &path);
         let parameters = body["parameters"].as_array();
         if parameters.is_some_and(|all| all.iter().any(|one| one["name"] == "Idempotency-Key")) {

@@ -42,6 +42,7 @@ async fn two_clerks_who_send_one_order_send_one_parcel() {
     let mut statuses = [one.status.as_u16(), other.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!((statuses, app.number("SELECT COUNT(*) FROM shipments").await), ([200, 409], 1));
+    app.run_jobs().await;
     app.end().await;
 }
 

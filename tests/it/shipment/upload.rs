@@ -106,7 +106,11 @@ async fn a_token_that_went_bad_and_a_wechat_that_is_busy_do_no_harm() {
         ship(&owner, &order).await.expect(200);
         failing(&app, "POST", UPLOAD, 1, 200, code);
         run(&app, 2).await;
-        assert_eq!((upload(&app, &order).await, known(&app, &number).expect("uploaded").uploads), (told(), 1), "{code}");
+        assert_eq!(
+            (upload(&app, &order).await, known(&app, &number).expect("uploaded").uploads),
+            (told(), 1),
+            "{code}"
+        );
     }
     app.end().await;
 }
@@ -126,7 +130,11 @@ async fn what_wechat_never_takes_is_shown_to_staff_who_may_send_it_again() {
         assert_eq!(known(&app, &number), None, "it was not tried again");
         correct(&owner, &order, &body).await.expect(200);
         run(&app, 0).await;
-        assert_eq!((upload(&app, &order).await, known(&app, &number).expect("uploaded").uploads), (told(), 1), "{code}");
+        assert_eq!(
+            (upload(&app, &order).await, known(&app, &number).expect("uploaded").uploads),
+            (told(), 1),
+            "{code}"
+        );
     }
     app.end().await;
 }
@@ -155,7 +163,11 @@ async fn what_wechat_finished_with_counts_as_told_only_when_it_has_the_same() {
         app.run_jobs().await;
         failing(&app, "POST", UPLOAD, 1, 200, code);
         run(&app, 2).await;
-        assert_eq!((upload(&app, &order).await, known(&app, &number).expect("uploaded").uploads), (told(), 1), "{code}");
+        assert_eq!(
+            (upload(&app, &order).await, known(&app, &number).expect("uploaded").uploads),
+            (told(), 1),
+            "{code}"
+        );
         let (other, _) = app.paid_order(&ann, &goods, 1).await;
         send(&owner, &other, &parcel("YT1")).await.expect(200);
         failing(&app, "POST", UPLOAD, 1, 200, code);
