@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Most bytes of a message; those with the longest text have about 20 KB.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// WeChat hangs up after five seconds and sends again.
-const PATIENCE: Duration = Duration::from_millis(4000);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The appid of the path; what is none names no mini-program.
 type Appid = Result<Path<String>, PathRejection>;

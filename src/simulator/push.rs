@@ -100,10 +100,10 @@ pub(super) fn event(
     simulator: &Simulator,
     payment: &Payment,
     name: &str,
-    fields: Value,
+    fields: &Value,
     now: Timestamp,
 ) -> Option<Record> {
-    let callback = planned(simulator, &payment.appid, name, &payment.openid, &payment.out_trade_no, &fields, now)?;
+    let callback = planned(simulator, &payment.appid, name, &payment.openid, &payment.out_trade_no, fields, now)?;
     Some(Record::Callback(Box::new(callback)))
 }
 
@@ -209,13 +209,24 @@ fn written(message: &Value, format: PushFormat) -> String {
 }
 
 fn elements(message: &Value) -> String {
-    let one = |(name, value): (&String, &Value)| match value {
-        Value::String(text) => format!("<{name}><![CDATA[{}]]></{name}>", text.replace("]]>", "]]]]><![CDATA[>")),
-        Value::Object(_) => format!("<{name}>{}</{name}>", elements(value)),
-        Value::Array(all) => all.iter().map(|item| format!("<{name}>{}</{name}>", elements(item))).collect(),
-        other => format!("<{name}>{other}</{name}>"),
+    let mut text = String::new();
+    for (name, value) in message.as_object().into_iter().flatten() {
+        element(name, value, &mut text);
+    }
+    text
+}
+
+/// A list is its elements one after the other, all of the same name.
+fn element(name: &str, value: &Value, text: &mut String) {
+    if let Value::Array(all) = value {
+        return all.iter().for_each(|one| element(name, one, text));
+    }
+    let inner = match value {
+        Value::String(words) => format!("<![CDATA[{}]]>", words.replace("]]>", "]]]]><![CDATA[>")),
+        Value::Object(_) => elements(value),
+        other => other.to_string(),
     };
-    message.as_object().into_iter().flatten().map(one).collect()
+    text.extend(["<", name, ">", &inner, "</", name, ">"]);
 }
 
 #[cfg(test)]

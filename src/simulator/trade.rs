@@ -112,7 +112,7 @@ pub(super) fn finish(simulator: &Simulator, payment: &Payment, mut row: Shipment
     let settles = later(simulator, due, SETTLE_SECONDS);
     let said = [("shipped_time", json!(now.seconds())), ("estimated_settlement_time", json!(settles.seconds()))];
     let fields = with(named(simulator, payment), &said);
-    let told = push::event(simulator, payment, "trade_manage_order_settlement", fields, now);
+    let told = push::event(simulator, payment, "trade_manage_order_settlement", &fields, now);
     told.into_iter().chain([Record::Shipment(Box::new(row))]).collect()
 }
 
@@ -132,7 +132,7 @@ fn settle(simulator: &Simulator, payment: &Payment, mut row: Shipment, now: Time
     ];
     (row.settled_ms, row.due_ms) = (Some(now), None);
     let fields = with(named(simulator, payment), &said);
-    let told = push::event(simulator, payment, "trade_manage_order_settlement", fields, now);
+    let told = push::event(simulator, payment, "trade_manage_order_settlement", &fields, now);
     told.into_iter().chain([Record::Shipment(Box::new(row))]).collect()
 }
 
@@ -146,7 +146,7 @@ fn remind(simulator: &Simulator, ledger: &Ledger, payment: &Payment, mut row: Sh
         ("trade_manage_remind_access_api", "请接入发货信息管理服务")
     };
     let fields = if ever { with(named(simulator, payment), &[("msg", json!(text))]) } else { json!({ "msg": text }) };
-    let told = push::event(simulator, payment, name, fields, now);
+    let told = push::event(simulator, payment, name, &fields, now);
     told.into_iter().chain([Record::Shipment(Box::new(row))]).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Error, ErrorKind, Wechat};
 use crate::model::time::Timestamp;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// Which order is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,8 +160,7 @@ struct Question<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     is_all_delivered: Option<bool>,
     shipping_list: Vec<ParcelOnWire<'a>>,
-    #[serde(serialize_with = "exact")]
-    upload_time: Timestamp,
+    upload_time: String,
     payer: Payer<'a>,
 }
 
@@ -197,10 +196,6 @@ struct Payer<'a> {
     openid: &'a str,
 }
 
-fn exact<S: Serializer>(time: &Timestamp, out: S) -> Result<S::Ok, S::Error> {
-    out.serialize_str(&time.rfc3339_ms())
-}
-
 impl<'a> From<&'a ShippingInfo> for Question<'a> {
     fn from(info: &'a ShippingInfo) -> Self {
         let order_key = match &info.order {
@@ -230,7 +225,7 @@ impl<'a> From<&'a ShippingInfo> for Question<'a> {
             delivery_mode,
             is_all_delivered,
             shipping_list: info.parcels.iter().map(parcel).collect(),
-            upload_time: info.upload_time,
+            upload_time: info.upload_time.rfc3339_ms(),
             payer: Payer { openid: &info.openid },
         }
     }

@@ -128,13 +128,12 @@ fn message(appid: &str, bytes: &[u8]) -> Result<Message, PushRefusal> {
     let content = Content::read(bytes).ok_or(PushRefusal::Unreadable)?;
     let field = |name: &str| content.text(name).unwrap_or_default();
     let event = content.text("Event").or_else(|| content.text("MsgType")).ok_or(PushRefusal::Unreadable)?;
-    let told_apart = match content.text("MsgId") {
-        Some(id) => vec!["id".to_owned(), id],
+    let told_apart = if let Some(id) = content.text("MsgId") {
+        vec!["id".to_owned(), id]
+    } else {
         // Two events of one user within a second are two: what they say belongs to the key.
-        None => {
-            let body = hex::encode(digest::digest(&digest::SHA256, bytes));
-            vec![event.clone(), field("FromUserName"), field("CreateTime"), body]
-        }
+        let body = hex::encode(digest::digest(&digest::SHA256, bytes));
+        vec![event.clone(), field("FromUserName"), field("CreateTime"), body]
     };
     let key = serde_json::to_vec(&(appid, told_apart)).unwrap_or_default();
     let dedupe_key = hex::encode(digest::digest(&digest::SHA256, &key));
