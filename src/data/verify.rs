@@ -90,6 +90,8 @@ statements! {
         WHERE j.dedupe_key = CONCAT('receive_order:', g.order_id) AND j.state IN ('ready', 'running'))";
     JOB_PUSH = "SELECT p.id FROM pushes p WHERE p.outcome IS NULL AND NOT EXISTS (SELECT 1 FROM jobs j
         WHERE j.dedupe_key = CONCAT('handle_push:', p.id) AND j.state IN ('ready', 'running'))";
+    NOTICE_SETTLED = "SELECT received_ms FROM notices WHERE (outcome = 'waiting' AND failures >= 5)
+        OR (outcome = 'waiting') = (settled_ms IS NOT NULL)";
     JOB_DEAD = "SELECT id FROM jobs WHERE state = 'dead' OR attempt > attempts_max";
 }
 
@@ -128,6 +130,7 @@ pub const CHECKS: &[Check] = &[
     check("job.refund", "every refund under way has a job that follows it", "refund", JOB_REFUND),
     check("job.receive", "every sent order that time receives has a job for it", "order", JOB_RECEIVE),
     check("job.push", "every message of WeChat that was not handled has a job for it", "push", JOB_PUSH),
+    check("notice.settled", "every acknowledged callback was settled or is tried", "received_ms", NOTICE_SETTLED),
     check("job.dead", "no job has been given up", "job", JOB_DEAD),
 ];
 

@@ -57,10 +57,14 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::order::list))
         .routes(routes!(admin::order::view))
         .routes(routes!(admin::order::ship, admin::order::correct))
+        .routes(routes!(admin::timeline::list))
+        .routes(routes!(admin::timeline::replay))
         .routes(routes!(admin::refund::start))
         .routes(routes!(admin::refund::list))
         .routes(routes!(admin::refund::approve))
         .routes(routes!(admin::refund::reject))
+        .routes(routes!(admin::job::list))
+        .routes(routes!(admin::job::redrive))
 }
 
 /// WeChat, which proves itself by its signature.

@@ -80,6 +80,8 @@ id! {
     JobId,
     /// A message that WeChat pushed.
     PushId,
+    /// A call to WeChat.
+    CallId,
 }
 
 /// Text that is no id.

@@ -8,6 +8,10 @@ use crate::support::{
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use weizhan::{
+    data,
+    model::{id::JobId, job::Work},
+};
 
 /// An id that nothing has.
 const NOTHING: &str = "4242424242424242";
@@ -28,6 +32,10 @@ pub struct World {
     paid: String,
     /// Asked for, one to be approved and one to be rejected.
     refunds: [String; 2],
+    /// Of the payment that was paid.
+    notice: String,
+    /// Was given up.
+    job: String,
     phone_code: String,
 }
 
@@ -49,7 +57,8 @@ impl World {
     pub async fn new() -> Self {
         let app = TestApp::new().await;
         let (goods, ann) = (app.goods(1_000, 50).await, app.buyer("ann").await);
-        let (paid, _) = app.paid_order(&ann, &goods, 2).await;
+        let (paid, number) = app.paid_order(&ann, &goods, 2).await;
+        let notice = app.callback_of(&number).id;
         let paid = text(&paid["id"]);
         let pending = text(&ann.order(&goods, 1).await.expect(201)["id"]);
         let mut refunds = [String::new(), String::new()];
@@ -59,9 +68,35 @@ impl World {
             *refund = text(&ann.post(&path).new_key().json(&body).send().await.expect(201)["id"]);
         }
         let (address, spare_address) = (ann.address().await, ann.address().await);
+        let mut rows = app.app.database.write().await.expect("write");
+        let (work, now) = (Work::CleanUp { slot: 1 }, app.app.now());
+        let job = app.app.ids.next(JobId);
+        assert!(data::job::enqueue(&mut rows, job, &work, now, None, now).await.expect("a job"));
+        rows.commit().await.expect("commit");
+        app.spoil(&format!("UPDATE jobs SET state = 'dead' WHERE id = {job}")).await;
         let phone_code = app.simulator.phone_code(APPS[0].0, "ann").expect("code");
         let operations = operations().into_iter().map(|one| (one.id.clone(), one)).collect();
-        Self { app, ann, operations, goods, address, spare_address, pending, paid, refunds, phone_code }
+        Self {
+            app,
+            ann,
+            operations,
+            goods,
+            address,
+            spare_address,
+            pending,
+            paid,
+            refunds,
+            notice,
+            job: job.to_string(),
+            phone_code,
+        }
+    }
+
+    /// Try what was given up once more, and end.
+    pub async fn end(self) {
+        self.app.rows().execute("UPDATE jobs SET state = 'ready' WHERE state = 'dead'").await;
+        self.app.run_jobs().await;
+        self.app.end().await;
     }
 
     /// The call of an operation. A new operation needs a line here as well as one in the table.
@@ -87,6 +122,9 @@ impl World {
             | "staff.refund.start"
             | "staff.order.correct_shipment" => &self.paid,
             "callback.push" | "callback.verify_push" => APPS[1].0,
+            "staff.job.redrive" => &self.job,
+            "staff.notice.replay" => &self.notice,
+            "staff.order.timeline" => &self.paid,
             "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
             "cart.put" | "cart.remove" | "staff.stock.adjust" => &self.goods.sku_id,
             "address.change" | "address.remove" => &self.spare_address,
@@ -145,7 +183,7 @@ impl Call {
     /// The request without its body.
     pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
-        let path = ["{id}", "{sku_id}", "{appid}", "{*key}"]
+        let path = ["{id}", "{sku_id}", "{appid}", "{notify_id}", "{*key}"]
             .iter()
             .fold(path.clone(), |path, name| path.replace(name, &self.path_id));
         let mut request = client.request(method.clone(), &path);
