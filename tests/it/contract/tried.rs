@@ -120,11 +120,11 @@ impl World {
             | "staff.order.view"
             | "staff.order.ship"
             | "staff.refund.start"
+            | "staff.order.timeline"
             | "staff.order.correct_shipment" => &self.paid,
             "callback.push" | "callback.verify_push" => APPS[1].0,
             "staff.job.redrive" => &self.job,
             "staff.notice.replay" => &self.notice,
-            "staff.order.timeline" => &self.paid,
             "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
             "cart.put" | "cart.remove" | "staff.stock.adjust" => &self.goods.sku_id,
             "address.change" | "address.remove" => &self.spare_address,

@@ -31,7 +31,7 @@ async fn time_receives_an_order_that_nobody_confirms_and_a_refund_goes_on() {
     send(&owner, &in_steps, &first).await.expect(200);
     receive(&ann, &by_hand).await.expect(200);
     app.run_jobs().await;
-    app.advance(days(10) - minutes(1));
+    app.advance(minutes(10 * 1440 - 1));
     app.run_jobs().await;
     assert_eq!(inspect(&app, &order).await["state"], "shipped");
     app.advance(minutes(1));
@@ -90,7 +90,7 @@ async fn the_timer_and_wechat_at_once_receive_an_order_once() {
     ship(&owner, &order).await.expect(200);
     app.run_jobs().await;
     app.deliver().await;
-    app.advance(days(9) - minutes(1));
+    app.advance(minutes(9 * 1440 - 1));
     app.simulator.confirm_receipt(&number).expect("confirmed");
     app.advance(days(1) + minutes(1));
     // WeChat settles, and the timer is due: both jobs run at the same time on two workers.
