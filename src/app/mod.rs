@@ -2,6 +2,7 @@
 //!
 //! [`App`] is a cheap clone. Swappable parts are enums; only the clock is a `dyn`, so that tests can hold it still.
 
+mod brake;
 mod keys;
 mod random;
 mod vault;
@@ -13,12 +14,14 @@ use crate::{
     data::{self, Database},
     model::{
         id::{IdSource, SignInId},
+        refund::REFUSED_PER_SECOND_MAX,
         time::{Clock, Timestamp},
         token::SignIn,
     },
     storage::{self, Storage},
     wechat::{self, Wechat},
 };
+pub use brake::Brake;
 pub use keys::TokenKeys;
 pub use random::{random_bytes, random_number};
 use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
@@ -61,6 +64,8 @@ pub struct Parts {
     pub jobs_due: Notify,
     /// How often callers may call.
     pub limits: Limits,
+    /// Refunds that WeChat refused in the last second.
+    pub refused_refunds: Brake,
     /// What no deployment switches off.
     pub guards: Guards,
     tasks: TaskTracker,
@@ -140,6 +145,7 @@ impl App {
                 .build(),
             jobs_due: Notify::new(),
             limits: Limits::new(&config.limits),
+            refused_refunds: Brake::new(REFUSED_PER_SECOND_MAX, Duration::from_secs(1)),
             guards,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -1,9 +1,9 @@
-//! Rows of `prepays`, `payments`, `notices` and `suspense`.
+//! Rows of `prepays`, `payments` and `notices`.
 
 use super::{Error, Session};
 use crate::model::{
     id::{OrderId, PrepayId},
-    payment::{Payment, PaymentFact, Prepay, PrepayState, SuspenseReason},
+    payment::{Payment, Prepay, PrepayState},
     time::Timestamp,
 };
 
@@ -36,9 +36,6 @@ statements! {
     INSERT_PAYMENT = "INSERT INTO payments (id, transaction_id, order_id, out_trade_no, total_fen, openid, accepted, source,
                       success_ms, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     INSERT_NOTICE = "INSERT INTO notices (notify_id, kind, body_sha256, outcome, received_ms) VALUES (?, ?, ?, ?, ?)";
-    INSERT_SUSPENSE = "INSERT INTO suspense (transaction_id, reason, out_trade_no, total_fen, fact, resolved, created_ms)
-                       VALUES (?, ?, ?, ?, ?, ?, ?)";
-    COUNT_SUSPENSE = "SELECT COUNT(*) FROM suspense WHERE resolved = ?";
 }
 
 /// One attempt.
@@ -122,20 +119,4 @@ pub async fn insert_notice(
     now: Timestamp,
 ) -> Result<bool, Error> {
     session.insert_new(INSERT_NOTICE, (notify_id, kind, body_sha256, outcome, now)).await
-}
-/// Money that fits no order; `false` when it waits there already.
-pub async fn suspend(
-    session: &mut Session,
-    fact: &PaymentFact,
-    reason: SuspenseReason,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let text = serde_json::to_string(fact).unwrap_or_default();
-    let (transaction, number) = (fact.transaction_id.as_str(), fact.out_trade_no.as_str());
-    let row = (transaction, reason, number, fact.total_fen, text, false, now);
-    session.insert_new(INSERT_SUSPENSE, row).await
-}
-/// How much money waits for staff, in pieces.
-pub async fn count_suspense(session: &mut Session) -> Result<i64, Error> {
-    session.number(COUNT_SUSPENSE, (false,)).await
 }

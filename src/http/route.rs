@@ -57,10 +57,16 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::order::list))
         .routes(routes!(admin::order::view))
         .routes(routes!(admin::order::ship))
+        .routes(routes!(admin::order::price))
         .routes(routes!(admin::refund::start))
         .routes(routes!(admin::refund::list))
         .routes(routes!(admin::refund::approve))
         .routes(routes!(admin::refund::reject))
+        .routes(routes!(admin::refund::retry))
+        .routes(routes!(admin::suspense::list))
+        .routes(routes!(admin::suspense::refund))
+        .routes(routes!(admin::suspense::retry))
+        .routes(routes!(admin::suspense::dismiss))
 }
 
 /// WeChat, which proves itself by its signature.

@@ -78,6 +78,8 @@ id! {
     ShipmentId,
     /// A piece of work.
     JobId,
+    /// Money in suspense.
+    SuspenseId,
 }
 
 /// Text that is no id.

@@ -15,6 +15,8 @@ word_enum! {
         ProductWrite = "product.write",
         /// Change stock.
         StockWrite = "stock.write",
+        /// Change the price of an order that is not paid.
+        OrderPrice = "order.price",
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     Callback, Error, NewUser, Simulator, Trick,
     cashier::Invocation,
     faults::Settings,
-    record::{Payment, User},
+    record::{Payment, Refund, User},
 };
 use axum::{
     Json, Router,
@@ -44,6 +44,7 @@ pub(super) fn routes() -> Router<Simulator> {
         .route("/_simulator/api/users/{id}/phone_code", post(phone_code))
         .route("/_simulator/api/cashier", post(open_cashier).get(find_prepay))
         .route("/_simulator/api/payments/{out_trade_no}/{act}", post(act_on_payment))
+        .route("/_simulator/api/refunds/{out_refund_no}/{act}", post(act_on_refund))
         .route("/_simulator/api/callbacks/{id}/{act}", post(act_on_callback))
         .route("/_simulator/api/faults", get(faults).put(set_faults))
         .layer(middleware::from_fn(same_site))
@@ -148,6 +149,19 @@ async fn act_on_payment(
         _ => Err(Error::missing("act", &act)),
     };
     payment.map(Json)
+}
+
+/// What the merchant console does with a refund that could not be handed over.
+async fn act_on_refund(
+    State(simulator): State<Simulator>,
+    Path((out_refund_no, act)): Path<(String, String)>,
+) -> Result<Json<Refund>, Error> {
+    let refund = match act.as_str() {
+        "succeed" => simulator.mend_refund(&out_refund_no, true),
+        "close" => simulator.mend_refund(&out_refund_no, false),
+        _ => Err(Error::missing("act", &act)),
+    };
+    refund.map(Json)
 }
 
 #[derive(Deserialize)]
