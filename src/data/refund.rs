@@ -106,11 +106,7 @@ pub async fn count(session: &mut Session, transaction_id: &str) -> Result<i64, E
     session.number(COUNT, (transaction_id,)).await
 }
 /// When a refund of a payment was sent last, other than this one.
-pub async fn last_sent(
-    session: &mut Session,
-    transaction_id: &str,
-    but: RefundId,
-) -> Result<Option<Timestamp>, Error> {
+pub async fn last_sent(session: &mut Session, transaction_id: &str, but: RefundId) -> Result<Option<Timestamp>, Error> {
     let row = session.optional::<(Option<Timestamp>,)>(LAST_SENT, (transaction_id, but)).await?;
     Ok(row.and_then(|(sent,)| sent))
 }

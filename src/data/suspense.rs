@@ -30,6 +30,7 @@ statements! {
              note = NULL, staff_id = NULL, resolved_ms = NULL WHERE transaction_id = ?";
     RESOLVE = "UPDATE suspense SET resolved = 1, resolution = ?, note = ?, staff_id = ?, resolved_ms = ?
                WHERE transaction_id = ? AND resolved = 0";
+    SIGN = "UPDATE suspense SET staff_id = ? WHERE transaction_id = ? AND resolved = 1";
     COUNT = "SELECT COUNT(*) FROM suspense WHERE resolved = ?";
 }
 
@@ -70,6 +71,10 @@ pub async fn resolve(
     now: Timestamp,
 ) -> Result<bool, Error> {
     Ok(session.execute(RESOLVE, (resolution, note, staff, now, transaction_id)).await? == 1)
+}
+/// Name who had it resolved, where the rules did it at their word.
+pub async fn sign(session: &mut Session, transaction_id: &str, staff: StaffId) -> Result<bool, Error> {
+    Ok(session.execute(SIGN, (staff, transaction_id)).await? == 1)
 }
 /// How much money waits for staff, in pieces.
 pub async fn count(session: &mut Session) -> Result<i64, Error> {

@@ -101,8 +101,8 @@ async fn retry_once(app: &App, clerk: &Clerk, fact: &PaymentFact) -> Result<Susp
     let outcome = payment::put_to_order(app, &mut act, fact).await?;
     if outcome != Outcome::Suspended {
         // Putting it to its order has resolved it already, if it waited with the same figures.
-        let (id, settled) = (Some(clerk.id), Resolution::Settled);
-        data::suspense::resolve(&mut act, transaction_id, settled, None, id, app.now()).await?;
+        data::suspense::resolve(&mut act, transaction_id, Resolution::Settled, None, None, app.now()).await?;
+        data::suspense::sign(&mut act, transaction_id, clerk.id).await?;
         release(app, &mut act, row.order_id).await?;
     }
     commit(app, act, clerk, "suspense.retry", transaction_id, &(outcome.word(), fact)).await

@@ -207,7 +207,10 @@ pub(in crate::service) async fn give_back_again(
 }
 
 /// The money that an order was paid with.
-pub(in crate::service) async fn accepted(session: &mut Session, order: OrderId) -> Result<Option<Payment>, data::Error> {
+pub(in crate::service) async fn accepted(
+    session: &mut Session,
+    order: OrderId,
+) -> Result<Option<Payment>, data::Error> {
     let payments = data::payment::list(session, order).await?;
     Ok(payments.into_iter().find(|payment| payment.accepted))
 }

@@ -8,7 +8,7 @@ mod settle;
 
 pub use crate::wechat::pay::RequestPayment;
 pub use attempt::{Ended, ask, begin, end_attempt, follow};
-pub use notice::{NoticeAnswer, NoticeKind, notice};
 pub(super) use book::{accepted, give_back, give_back_again, store};
+pub use notice::{NoticeAnswer, NoticeKind, notice};
 pub(super) use settle::put_to_order;
 pub use settle::{Ending, Outcome, fact, settle};

@@ -127,9 +127,10 @@ async fn set_aside(
             RefundRefusal::OrderForbids { state: order.state }.into()
         });
     }
-    let Payment { transaction_id, total_fen: paid_fen, success_ms, .. } = payment::accepted(session, order_id)
-        .await?
-        .ok_or_else(|| Fault::broken(format!("order {order_id} is paid without a payment")))?;
+    let Payment { transaction_id, total_fen: paid_fen, success_ms, .. } =
+        payment::accepted(session, order_id)
+            .await?
+            .ok_or_else(|| Fault::broken(format!("order {order_id} is paid without a payment")))?;
     if too_old(success_ms, app.now()) {
         return Err(RefundRefusal::TooOld.into());
     }

@@ -94,12 +94,7 @@ async fn take_turn(app: &App, refund: &Refund) -> Result<Option<Timestamp>, Erro
 
 /// WeChat did not take it: staff can read why. A balance that is too small is not a failure of the job: it waits, longer
 /// and longer, for staff to top it up. Anything else is tried again as jobs are, and asked after first.
-async fn refused(
-    app: &App,
-    claim: &Claim,
-    refund: &Refund,
-    error: wechat::Error,
-) -> Result<(), Error<RefundRefusal>> {
+async fn refused(app: &App, claim: &Claim, refund: &Refund, error: wechat::Error) -> Result<(), Error<RefundRefusal>> {
     let text: String = format!("{} {}", error.code(), error.message()).chars().take(REASON_CHARS_MAX).collect();
     let poor = error.kind() == ErrorKind::NotEnough;
     let tried_for = refund.sent_ms.map_or(Duration::ZERO, |first| app.now().since(first));

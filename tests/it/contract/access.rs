@@ -28,6 +28,7 @@ const ORDER_SHIP: Who = Who::Staff(Some(Permission::OrderShip));
 const REFUND_WRITE: Who = Who::Staff(Some(Permission::RefundWrite));
 const PRODUCT_WRITE: Who = Who::Staff(Some(Permission::ProductWrite));
 const STOCK_WRITE: Who = Who::Staff(Some(Permission::StockWrite));
+const ORDER_PRICE: Who = Who::Staff(Some(Permission::OrderPrice));
 
 /// Every operation, in an order in which all of them succeed when one after the other is called by whoever may.
 pub const TABLE: &[(&str, Who)] = &[
@@ -52,10 +53,16 @@ pub const TABLE: &[(&str, Who)] = &[
     ("staff.order.list", ORDER_READ),
     ("staff.order.view", ORDER_READ),
     ("staff.order.ship", ORDER_SHIP),
+    ("staff.order.price", ORDER_PRICE),
     ("staff.refund.list", ORDER_READ),
     ("staff.refund.start", REFUND_WRITE),
     ("staff.refund.approve", REFUND_WRITE),
     ("staff.refund.reject", REFUND_WRITE),
+    ("staff.refund.retry", REFUND_WRITE),
+    ("staff.suspense.list", ORDER_READ),
+    ("staff.suspense.retry", REFUND_WRITE),
+    ("staff.suspense.refund", REFUND_WRITE),
+    ("staff.suspense.dismiss", REFUND_WRITE),
     ("staff.sign_out", STAFF),
     ("user.view", Who::Buyer),
     ("user.change", Who::Buyer),

@@ -16,6 +16,7 @@ use weizhan::{
         refusal::{Kind, Refusal},
         staff::StaffRefusal,
         stock::StockRefusal,
+        suspense::SuspenseRefusal,
         token::TokenRefusal,
         user::UserRefusal,
     },
@@ -36,6 +37,7 @@ const REASONS: &[Reasons] = &[
     ("RefundRefusal", RefundRefusal::CODES),
     ("StaffRefusal", StaffRefusal::CODES),
     ("StockRefusal", StockRefusal::CODES),
+    ("SuspenseRefusal", SuspenseRefusal::CODES),
     ("TokenRefusal", TokenRefusal::CODES),
     ("UserRefusal", UserRefusal::CODES),
 ];

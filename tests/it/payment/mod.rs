@@ -1,7 +1,8 @@
 //! Claims about money that comes in: it has its effect exactly once, whatever WeChat, the network and strangers do.
 //!
 //! `once`: repeated and reordered notices. `forged`: a table of notices that are refused and change no row. `mismatch`: what
-//! WeChat truly says but fits no order. `lost`: notices that never come. `late`: money for orders that ended. `race`:
+//! WeChat truly says but fits no order. `lost`: notices that never come. `late`: money for orders that ended; `revive`: and for shops that
+//! rather deliver. `race`:
 //! cancelling and expiring against paying. WeChat is the simulator; what it would never send is written by hand.
 
 mod forged;
@@ -10,3 +11,4 @@ mod lost;
 mod mismatch;
 mod once;
 mod race;
+mod revive;
