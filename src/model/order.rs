@@ -61,10 +61,9 @@ impl OrderState {
     /// Where a move leads from here; `None` when it is not allowed.
     pub const fn after(self, step: OrderMove) -> Option<Self> {
         match (self, step) {
-            (Self::Pending, OrderMove::Pay) => Some(Self::Paid),
+            (Self::Pending, OrderMove::Pay) | (Self::Closed, OrderMove::Revive) => Some(Self::Paid),
             (Self::Pending, OrderMove::Close) => Some(Self::Closed),
             (Self::Pending, OrderMove::Reprice) => Some(Self::Pending),
-            (Self::Closed, OrderMove::Revive) => Some(Self::Paid),
             (Self::Paid, OrderMove::Ship) => Some(Self::Shipped),
             (Self::Shipped, OrderMove::Receive) => Some(Self::Received),
             (Self::Paid | Self::Shipped | Self::Received, OrderMove::Refund) => Some(Self::Refunded),
