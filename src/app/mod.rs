@@ -5,6 +5,7 @@
 mod brake;
 mod keys;
 mod random;
+mod settling;
 mod vault;
 
 pub use crate::cache::limit::{Caller, Limited};
@@ -24,6 +25,7 @@ use crate::{
 pub use brake::Brake;
 pub use keys::TokenKeys;
 pub use random::{random_bytes, random_number};
+pub use settling::Settling;
 use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -62,6 +64,8 @@ pub struct Parts {
     pub sign_ins: moka::sync::Cache<SignInId, Arc<(SignIn, Timestamp)>>,
     /// Rung when a job was enqueued that is due at once: a hint, the worker also looks by itself.
     pub jobs_due: Notify,
+    /// Callbacks that are stored and are being settled.
+    pub settling: Settling,
     /// How often callers may call.
     pub limits: Limits,
     /// Refunds that WeChat refused in the last second.
@@ -144,6 +148,7 @@ impl App {
                 .time_to_live(Duration::from_mins(1))
                 .build(),
             jobs_due: Notify::new(),
+            settling: Settling::default(),
             limits: Limits::new(&config.limits),
             refused_refunds: Brake::new(REFUSED_PER_SECOND_MAX, Duration::from_secs(1)),
             guards,

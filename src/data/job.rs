@@ -3,7 +3,7 @@
 use super::{Each, Error, Session, Then};
 use crate::model::{
     id::JobId,
-    job::{Claim, Job, JobState, Work},
+    job::{Claim, Job, JobRow, JobState, Work},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -40,6 +40,8 @@ statements! {
     SWEEP = "UPDATE jobs SET state = 'ready', run_ms = ? WHERE state = 'running' AND id IN ({?})";
     REDRIVE = "UPDATE jobs SET state = 'ready', run_ms = ?, attempt = 0, ended_ms = NULL WHERE id = ? AND state = 'dead'";
     HASTEN = "UPDATE jobs SET run_ms = ? WHERE dedupe_key = ? AND state = 'ready' AND run_ms > ?";
+    LIST_BY_KEYS = "SELECT id, kind, state, run_ms, attempt, attempts_max, dedupe_key, last_error, created_ms, ended_ms
+                    FROM jobs WHERE dedupe_key IN ({?}) ORDER BY id";
     COUNT = "SELECT COUNT(*) FROM jobs WHERE state = ?";
     NEXT_DUE = "SELECT MIN(run_ms) FROM jobs WHERE state = 'ready'";
     PURGE = "DELETE FROM jobs WHERE state = 'done' AND ended_ms < ?";
@@ -149,6 +151,10 @@ pub async fn redrive(session: &mut Session, id: JobId, now: Timestamp) -> Result
 /// Let a job that waits run at `run_ms` already; `false` when it is due before, running or over.
 pub async fn hasten(session: &mut Session, dedupe_key: &str, run_ms: Timestamp) -> Result<bool, Error> {
     Ok(session.execute(HASTEN, (run_ms, dedupe_key, run_ms)).await? == 1)
+}
+/// The jobs that follow any of these subjects.
+pub async fn list_by_keys(session: &mut Session, keys: &[String]) -> Result<Vec<JobRow>, Error> {
+    session.all(LIST_BY_KEYS, Each(keys.iter().map(|key| (key.as_str(),)).collect())).await
 }
 /// How many jobs are in a state.
 pub async fn count(session: &mut Session, state: JobState) -> Result<i64, Error> {

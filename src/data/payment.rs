@@ -1,4 +1,4 @@
-//! Rows of `prepays`, `payments` and `notices`.
+//! Rows of `prepays` and `payments`.
 
 use super::{Error, Session};
 use crate::model::{
@@ -35,7 +35,6 @@ statements! {
                      created_ms FROM payments WHERE order_id = ? ORDER BY id";
     INSERT_PAYMENT = "INSERT INTO payments (id, transaction_id, order_id, out_trade_no, total_fen, openid, accepted, source,
                       success_ms, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    INSERT_NOTICE = "INSERT INTO notices (notify_id, kind, body_sha256, outcome, received_ms) VALUES (?, ?, ?, ?, ?)";
 }
 
 /// One attempt.
@@ -108,15 +107,4 @@ pub async fn insert(session: &mut Session, row: &Payment) -> Result<bool, Error>
         row.created_ms,
     );
     session.insert_new(INSERT_PAYMENT, values).await
-}
-/// A verified callback; `false` when it came before.
-pub async fn insert_notice(
-    session: &mut Session,
-    notify_id: &str,
-    kind: &str,
-    body_sha256: &str,
-    outcome: &str,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    session.insert_new(INSERT_NOTICE, (notify_id, kind, body_sha256, outcome, now)).await
 }

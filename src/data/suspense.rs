@@ -1,9 +1,9 @@
 //! Rows of `suspense`.
 
-use super::{Error, Session};
+use super::{Each, Error, Session};
 use crate::model::{
     id::{StaffId, SuspenseId},
-    payment::{PaymentFact, SuspenseReason},
+    payment::{PaymentFact, Prepay, SuspenseReason},
     suspense::{Resolution, Suspense},
     time::Timestamp,
 };
@@ -23,6 +23,7 @@ statements! {
     FIND = (select!("s.transaction_id = ?"));
     LIST = (select!("COALESCE(s.id, s.created_ms) < ? ORDER BY COALESCE(s.id, s.created_ms) DESC LIMIT ?"));
     LIST_OPEN = (select!("s.resolved = 0 AND COALESCE(s.id, s.created_ms) < ? ORDER BY COALESCE(s.id, s.created_ms) DESC LIMIT ?"));
+    LIST_OF = (select!("s.out_trade_no IN ({?}) ORDER BY s.created_ms, s.transaction_id"));
     INSERT = "INSERT INTO suspense (id, transaction_id, reason, out_trade_no, total_fen, fact, resolved, created_ms)
               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     /// WeChat says something else of it by now: what was found before does not hold.
@@ -41,6 +42,13 @@ pub async fn find(session: &mut Session, transaction_id: &str) -> Result<Option<
 /// The inbox, latest first: what waits, or all there ever was.
 pub async fn list(session: &mut Session, open: bool, before: i64, limit: i64) -> Result<Vec<Suspense>, Error> {
     session.all(if open { LIST_OPEN } else { LIST }, (before, limit)).await
+}
+/// Money that came under the numbers of these attempts and did not fit.
+pub async fn list_of(session: &mut Session, prepays: &[Prepay]) -> Result<Vec<Suspense>, Error> {
+    if prepays.is_empty() {
+        return Ok(Vec::new());
+    }
+    session.all(LIST_OF, Each(prepays.iter().map(|prepay| (prepay.out_trade_no.as_str(),)).collect())).await
 }
 /// Money that fits no order; `false` when it is there already.
 pub async fn insert(

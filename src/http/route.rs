@@ -58,6 +58,8 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::order::view))
         .routes(routes!(admin::order::ship))
         .routes(routes!(admin::order::price))
+        .routes(routes!(admin::timeline::list))
+        .routes(routes!(admin::timeline::replay))
         .routes(routes!(admin::refund::start))
         .routes(routes!(admin::refund::list))
         .routes(routes!(admin::refund::approve))

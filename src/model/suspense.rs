@@ -20,7 +20,7 @@ word_enum! {
 }
 
 /// Money in suspense.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Serialize)]
 pub struct Suspense {
     /// Orders the inbox.
     pub id: SuspenseId,

@@ -27,6 +27,7 @@ pub mod shipment;
 pub mod staff;
 pub mod stock;
 pub mod suspense;
+pub mod timeline;
 pub mod token;
 pub mod user;
 pub mod verify;

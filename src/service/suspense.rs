@@ -45,7 +45,10 @@ async fn waiting(session: &mut Session, transaction_id: &str) -> Result<Suspense
 
 /// What WeChat says of this money now; `None` when it knows no such payment under that number.
 async fn confirmed(app: &App, row: &Suspense) -> Result<Option<PaymentFact>, Refused> {
-    let told = app.wechat.find_transaction(&row.out_trade_no).await?;
+    let told = match row.order_id {
+        Some(order) => payment::find_transaction(app, order, &row.out_trade_no).await?,
+        None => app.wechat.find_transaction(&row.out_trade_no).await?,
+    };
     let told = told.filter(|told| told.is_paid() && told.transaction_id.as_deref() == Some(&*row.transaction_id));
     Ok(told.map(|told| payment::fact(&told, FactSource::Query)).transpose()?)
 }

@@ -6,3 +6,4 @@ pub(super) mod refund;
 pub(super) mod staff;
 pub(super) mod stock;
 pub(super) mod suspense;
+pub(super) mod timeline;

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     http::{
-        extract::{Id, OrderRead, Params, RefundWrite, Staff, Valid, place, rows},
+        extract::{Id, OrderRead, Params, PaymentWrite, RefundWrite, Staff, Valid, place, rows},
         problem::Problem,
     },
     model::{
@@ -145,11 +145,11 @@ pub(in crate::http) async fn refund(
 
 /// Ask WeChat again and judge anew. What still does not fit goes on waiting.
 #[utoipa::path(post, path = "/admin/v1/suspense/{transaction_id}/retry", operation_id = "staff.suspense.retry",
-    tag = "staff", security(("staff" = ["refund.write"])), params(("transaction_id" = String, Path)),
+    tag = "staff", security(("staff" = ["payment.write"])), params(("transaction_id" = String, Path)),
     responses((status = 200, body = SuspenseView)))]
 pub(in crate::http) async fn retry(
     State(app): State<App>,
-    Staff(clerk, _): Staff<RefundWrite>,
+    Staff(clerk, _): Staff<PaymentWrite>,
     Id(id): Id<TransactionId>,
 ) -> Result<Json<SuspenseView>, Problem> {
     Ok(Json(service::suspense::retry(&app, &clerk, &id.0).await?.into()))
@@ -157,11 +157,11 @@ pub(in crate::http) async fn retry(
 
 /// Say that the money is none of ours, as that of another system under the same merchant.
 #[utoipa::path(post, path = "/admin/v1/suspense/{transaction_id}/dismiss", operation_id = "staff.suspense.dismiss",
-    tag = "staff", security(("staff" = ["refund.write"])), params(("transaction_id" = String, Path)),
+    tag = "staff", security(("staff" = ["payment.write"])), params(("transaction_id" = String, Path)),
     request_body = DismissSuspense, responses((status = 200, body = SuspenseView)))]
 pub(in crate::http) async fn dismiss(
     State(app): State<App>,
-    Staff(clerk, _): Staff<RefundWrite>,
+    Staff(clerk, _): Staff<PaymentWrite>,
     Id(id): Id<TransactionId>,
     Valid(body): Valid<DismissSuspense>,
 ) -> Result<Json<SuspenseView>, Problem> {

@@ -14,6 +14,7 @@ use crate::{
     service::{
         Error, Fault, attempt,
         job::{self, Next},
+        payment,
     },
     wechat::{
         self, ErrorKind,
@@ -43,7 +44,7 @@ pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<Re
     }
     // It may have arrived the last time, with its reply lost, or with a refusal that only meant "busy with it".
     if refund.sent_ms.is_some()
-        && let Some(told) = app.wechat.find_refund(&refund.out_refund_no).await?
+        && let Some(told) = payment::refund_state(app, refund.order_id, &refund.out_refund_no).await?
     {
         return conclude(app, claim, id, &told, 0).await;
     }
@@ -67,7 +68,7 @@ pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<Re
         refund: refund.amount_fen,
         total: refund.paid_fen,
     };
-    match app.wechat.refund(&order).await {
+    match payment::send_refund(app, refund.order_id, &order).await {
         Ok(told) => {
             app.refused_refunds.give_back(now);
             conclude(app, claim, id, &told, 0).await
@@ -146,7 +147,7 @@ pub async fn poll(app: &App, claim: &Claim, id: RefundId, step: u32) -> Result<(
     let Some(refund) = refund.filter(followed) else {
         return job::end_alone(app, claim, &Next::Done).await;
     };
-    if let Some(told) = app.wechat.find_refund(&refund.out_refund_no).await? {
+    if let Some(told) = payment::refund_state(app, refund.order_id, &refund.out_refund_no).await? {
         return conclude(app, claim, id, &told, step + 1).await;
     }
     job::end_alone(app, claim, &next_poll(app.now(), &refund, step + 1)).await
