@@ -162,9 +162,13 @@ async fn pricing_against_paying_has_one_end() {
         let number = app.begin_payment(&ann, &order).await;
         // The first two rounds have fixed winners.
         let until = async |state: TradeState| {
-            while at_wechat(&app, &number).state != state {
+            for _ in 0..2_000_000 {
+                if at_wechat(&app, &number).state == state {
+                    return;
+                }
                 tokio::task::yield_now().await;
             }
+            panic!("WeChat never says {state:?}");
         };
         let change = async {
             match round {
