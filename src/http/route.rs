@@ -69,6 +69,8 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::suspense::refund))
         .routes(routes!(admin::suspense::retry))
         .routes(routes!(admin::suspense::dismiss))
+        .routes(routes!(admin::job::list))
+        .routes(routes!(admin::job::redrive))
 }
 
 /// WeChat, which proves itself by its signature.

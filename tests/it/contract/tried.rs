@@ -9,7 +9,10 @@ use crate::support::{
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use weizhan::{
+    data,
     model::{
+        id::JobId,
+        job::Work,
         money::Fen,
         payment::{FactSource, PaymentFact},
     },
@@ -42,6 +45,8 @@ pub struct World {
     suspended: [String; 2],
     /// Of the payment that was paid.
     notice: String,
+    /// Was given up.
+    job: String,
     phone_code: String,
 }
 
@@ -110,6 +115,12 @@ impl World {
         close_refund(&app, &refunds[2]).await;
         let suspended = [suspended(&app, &ann, &goods).await, suspended_of_nobody(&app).await];
         let (address, spare_address) = (ann.address().await, ann.address().await);
+        let mut rows = app.app.database.write().await.expect("write");
+        let (work, now) = (Work::CleanUp { slot: 1 }, app.app.now());
+        let job = app.app.ids.next(JobId);
+        assert!(data::job::enqueue(&mut rows, job, &work, now, None, now).await.expect("a job"));
+        rows.commit().await.expect("commit");
+        app.spoil(&format!("UPDATE jobs SET state = 'dead' WHERE id = {job}")).await;
         let phone_code = app.simulator.phone_code(APPS[0].0, "ann").expect("code");
         let operations = operations().into_iter().map(|one| (one.id.clone(), one)).collect();
         Self {
@@ -124,8 +135,16 @@ impl World {
             refunds,
             suspended,
             notice,
+            job: job.to_string(),
             phone_code,
         }
+    }
+
+    /// Try what was given up once more, and end.
+    pub async fn end(self) {
+        self.app.rows().execute("UPDATE jobs SET state = 'ready' WHERE state = 'dead'").await;
+        self.app.run_jobs().await;
+        self.app.end().await;
     }
 
     /// The call of an operation. A new operation needs a line here as well as one in the table.
@@ -150,6 +169,7 @@ impl World {
             "order.receive" | "refund.request" | "staff.order.view" | "staff.order.ship" | "staff.refund.start" => {
                 &self.paid
             }
+            "staff.job.redrive" => &self.job,
             "staff.notice.replay" => &self.notice,
             "staff.order.timeline" => &self.paid,
             "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
