@@ -48,6 +48,7 @@ pub mod refund;
 pub mod shipment;
 pub mod staff;
 pub mod stock;
+pub mod suspense;
 pub mod token;
 pub mod user;
 pub mod verify;
@@ -76,6 +77,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     shipment::STATEMENTS,
     staff::STATEMENTS,
     stock::STATEMENTS,
+    suspense::STATEMENTS,
     token::STATEMENTS,
     user::STATEMENTS,
     verify::STATEMENTS,

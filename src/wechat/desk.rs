@@ -184,6 +184,7 @@ fn settings(base_url: url::Url, api_v3_key: &str) -> (config::Wechat, config::Pa
         public_key_id: PUBLIC_KEY_ID.to_owned(),
         public_key: Secret::new(PUBLIC.0.public_key_pem()),
         public_key_file: None,
+        late_payment: "refund".parse().expect("a policy"),
         platform_certificates: false,
     };
     (wechat, pay)
