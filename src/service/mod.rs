@@ -22,6 +22,7 @@ pub mod order;
 pub mod payment;
 pub mod price;
 pub mod product;
+pub mod push;
 pub mod refund;
 pub mod shipment;
 pub mod staff;

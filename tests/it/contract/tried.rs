@@ -163,15 +163,19 @@ impl World {
         match id {
             "staff.refund.approve" => &self.refunds[0],
             "staff.refund.reject" => &self.refunds[1],
+            "order.receive"
+            | "refund.request"
+            | "staff.order.view"
+            | "staff.order.ship"
+            | "staff.refund.start"
+            | "staff.order.timeline"
+            | "staff.order.correct_shipment" => &self.paid,
+            "callback.push" | "callback.verify_push" => APPS[1].0,
             "staff.refund.retry" => &self.refunds[2],
             "staff.suspense.retry" | "staff.suspense.refund" => &self.suspended[0],
             "staff.suspense.dismiss" => &self.suspended[1],
-            "order.receive" | "refund.request" | "staff.order.view" | "staff.order.ship" | "staff.refund.start" => {
-                &self.paid
-            }
             "staff.job.redrive" => &self.job,
             "staff.notice.replay" => &self.notice,
-            "staff.order.timeline" => &self.paid,
             "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
             "cart.put" | "cart.remove" | "staff.stock.adjust" => &self.goods.sku_id,
             "address.change" | "address.remove" => &self.spare_address,
@@ -202,6 +206,9 @@ impl World {
             "staff.product.create" => product,
             "staff.product.change" => json!({ "version": 1, "product": product }),
             "staff.stock.adjust" => json!({ "delta": 1, "reason": "盘点" }),
+            "callback.push" => json!({ "MsgType": "event", "Event": "a message that nobody signed" }),
+            "staff.order.correct_shipment" => json!({ "parcels": [{ "carrier": "YTO", "tracking_no": "YT2" }],
+                "logistics": "express", "more_to_come": false, "description": "两包茶" }),
             "staff.order.price" => json!({ "version": 1, "total_fen": 900, "reason": "老客户" }),
             "staff.suspense.dismiss" => json!({ "note": "另一个系统的钱" }),
             "staff.order.ship" => json!({ "carrier": "SF", "tracking_no": "SF1" }),
@@ -229,7 +236,7 @@ impl Call {
     /// The request without its body.
     pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
-        let path = ["{id}", "{sku_id}", "{transaction_id}", "{notify_id}", "{*key}"]
+        let path = ["{id}", "{sku_id}", "{appid}", "{transaction_id}", "{notify_id}", "{*key}"]
             .iter()
             .fold(path.clone(), |path, name| path.replace(name, &self.path_id));
         let mut request = client.request(method.clone(), &path);
