@@ -11,8 +11,8 @@ use crate::support::{
     client::{Answer, Client, Request, new_key},
     full,
     node::Deployment,
+    seed::Seed,
     shop::Goods,
-    variable,
 };
 use serde_json::{Value, json};
 use std::{
@@ -23,7 +23,6 @@ use std::{
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use weizhan::{
-    app::random_number,
     cli::tour,
     data::{self, Database},
     model::{job::JobState, refund::RefundState, time::Clock},
@@ -37,8 +36,7 @@ const PAID: [&str; 4] = ["paid", "shipped", "received", "refunded"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_to_kill_9() {
-    let seed = variable("WEIZHAN_TEST_SEED").map_or_else(|| random_number(1 << 32), |text| text.parse().unwrap());
-    println!("WEIZHAN_TEST_SEED={seed}");
+    let seed = Seed::of_run();
     let shop = Arc::new(Deployment::new().await);
     let mut node = shop.serve();
     let (goods, over) = (Arc::new(shop.goods().await), CancellationToken::new());
@@ -50,10 +48,9 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     for number in 0..3 {
         buyers.spawn(keep_buying(shop.clone(), goods.clone(), number, over.clone()));
     }
-    let mut moments = Moments(seed);
     for _ in 0..if full() { 200 } else { 20 } {
-        // The moment is the experiment; nothing is waited for.
-        tokio::time::sleep(moments.next()).await;
+        // The moment, from at once while it still starts to a second of work, is the experiment; nothing is waited for.
+        tokio::time::sleep(Duration::from_millis(seed.next() % 1000)).await;
         node.kill9();
         node = shop.serve();
     }
@@ -66,19 +63,6 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     assert_eq!(forgotten(&shop, &ledger).await, Vec::<String>::new());
     assert!(node.terminate().success(), "{}", node.log());
     shop.succeed(&["verify"]);
-}
-
-/// Moments after which the node is killed, from a seed (`SplitMix64`).
-struct Moments(u64);
-
-impl Moments {
-    /// From at once, while it still starts to work, to a second of work.
-    fn next(&mut self) -> Duration {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Duration::from_millis((mixed ^ (mixed >> 31)) % 1000)
-    }
 }
 
 async fn keep_touring(target: tour::TourTarget, stop: CancellationToken) -> Vec<tour::Report> {

@@ -77,9 +77,15 @@ impl Wechat {
     ///
     /// An unknown serial may cost one download of the platform certificates, at most one a minute for all callers.
     pub async fn open_notice(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notice, NoticeRefusal> {
-        let proof = Proof::read(headers, self.0.clock.now())?;
+        let now = self.0.clock.now();
+        let proof = Proof::read(headers, now).inspect_err(|reason| {
+            if *reason == NoticeReason::Timestamp {
+                self.suspect_clock(headers, body);
+            }
+        })?;
         let key = self.pay_key(proof.serial).await.ok().flatten().ok_or(NoticeReason::SerialUnknown)?;
         proof.verify(&key, body)?;
+        self.0.merchant.skew.note(true, now);
         let envelope: Envelope = parse(body)?;
         if !(1..=64).contains(&envelope.id.len()) || !envelope.id.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(NoticeReason::Body.into());
@@ -97,6 +103,19 @@ impl Wechat {
         }
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
         Ok(Notice { id: envelope.id, event_type: envelope.event_type, body_sha256: hex::encode(digest), content })
+    }
+}
+
+impl Wechat {
+    /// An old notice that WeChat Pay truly signed speaks against a clock: ours, or less likely its own.
+    fn suspect_clock(&self, headers: &HeaderMap, body: &[u8]) {
+        let (merchant, now) = (&self.0.merchant, self.0.clock.now());
+        let Ok((proof, seconds)) = Proof::read_of_any_age(headers) else { return };
+        let Some(key) = merchant.keys.find(proof.serial, now) else { return };
+        if proof.verify(&key, body).is_ok() && merchant.skew.note(false, now) {
+            let ahead_seconds = now.seconds() - seconds;
+            tracing::error!(ahead_seconds, "WeChat Pay's notices are refused as old: look at the clock of this machine");
+        }
     }
 }
 
@@ -260,5 +279,27 @@ mod tests {
             assert_eq!((refusal.status, refusal.reason), (401, reason));
         }
         assert_eq!(desk.lines().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn genuine_notices_from_another_time_raise_the_clock_alarm_and_forged_ones_do_not() {
+        let log = tempfile::NamedTempFile::new().expect("file");
+        let writer = std::sync::Arc::new(log.reopen().expect("the same file"));
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
+        let _said_here = tracing::subscriber::set_default(subscriber);
+        let desk = Desk::open(false).await;
+        let body = envelope(&desk, "TRANSACTION.SUCCESS", "transaction", &paid()).to_string();
+        let then = crate::model::time::Clock::now(&*desk.clock);
+        desk.clock.advance(std::time::Duration::from_mins(7));
+        let said = || std::fs::read_to_string(log.path()).expect("text");
+        for (signer, expected) in [(Signer::Stranger, 0), (Signer::Probe, 0), (Signer::PublicKey, 1)] {
+            for _ in 0..20 {
+                let headers = headers(signer, then, &body);
+                let refusal = desk.wechat.open_notice(&headers, body.as_bytes()).await.expect_err("old");
+                assert_eq!(refusal.reason, NoticeReason::Timestamp);
+            }
+            assert_eq!(said().matches("look at the clock").count(), expected, "{signer:?}");
+        }
+        assert!(said().contains("ahead_seconds=420"), "{}", said());
     }
 }

@@ -7,6 +7,8 @@
 mod forged;
 mod late;
 mod lost;
+mod matrix;
 mod mismatch;
+mod mutated;
 mod once;
 mod race;

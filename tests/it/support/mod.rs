@@ -6,6 +6,7 @@ pub mod letter;
 pub mod node;
 pub mod proxy;
 pub mod rows;
+pub mod seed;
 pub mod servers;
 pub mod shop;
 pub mod sql;
