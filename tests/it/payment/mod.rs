@@ -12,3 +12,4 @@ mod mismatch;
 mod mutated;
 mod once;
 mod race;
+mod storm;

@@ -1,6 +1,7 @@
 //! What tests stand on: back ends, private servers, the application under test, its rows, and notices by hand.
 
 pub mod app;
+pub mod books;
 pub mod client;
 pub mod letter;
 pub mod node;
