@@ -1,6 +1,6 @@
 //! WeChat's books beside the rows of a deployment.
 
-use super::node::Deployment;
+use super::{node::Deployment, rows::same};
 use std::time::{Duration, Instant};
 use weizhan::{
     data::{self, Database},
@@ -8,7 +8,10 @@ use weizhan::{
     simulator::{RefundStatus, TradeState},
 };
 
-/// Wait until nothing is under way: no callback, no due job, and the same money on both sides.
+const WAITING: &str = "SELECT COUNT(*) FROM notices WHERE outcome = 'waiting'";
+
+/// Wait until nothing is under way, neither a callback, be it sent or stored, nor a due job, and the money is the same on
+/// both sides.
 pub async fn quiesce(shop: &Deployment, patience: Duration) {
     let database = Database::open(&shop.config().database).await.unwrap();
     let began = Instant::now();
@@ -17,7 +20,12 @@ pub async fn quiesce(shop: &Deployment, patience: Duration) {
         let running = data::job::count(&mut session, JobState::Running).await.unwrap();
         let due = data::job::next_due(&mut session).await.unwrap();
         let now = weizhan::app::SystemClock.now();
-        let busy = running > 0 || due.is_some_and(|due| due <= now) || !shop.simulator.pending_callbacks().is_empty();
+        // What a killed process had acknowledged waits until another one may settle it.
+        let waiting: Option<(i64,)> = session.optional(same(WAITING.to_owned()), ()).await.unwrap();
+        let busy = running > 0
+            || due.is_some_and(|due| due <= now)
+            || waiting.is_some_and(|(count,)| count > 0)
+            || !shop.simulator.pending_callbacks().is_empty();
         let differences = if busy { Vec::new() } else { differences(shop, &mut session).await };
         drop(session);
         if !busy && differences.is_empty() {

@@ -132,6 +132,8 @@ impl TestApp {
 
     /// Send it.
     pub async fn post_letter(&self, letter: &Letter) -> Answer {
-        letter.to(&self.nobody()).send().await
+        let answer = letter.to(&self.nobody()).send().await;
+        self.settled().await;
+        answer
     }
 }
