@@ -63,6 +63,8 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::refund::list))
         .routes(routes!(admin::refund::approve))
         .routes(routes!(admin::refund::reject))
+        .routes(routes!(admin::job::list))
+        .routes(routes!(admin::job::redrive))
 }
 
 /// WeChat, which proves itself by its signature.

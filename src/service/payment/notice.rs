@@ -101,10 +101,10 @@ async fn store(app: &App, notice: &Notice, headers: &HeaderMap, body: &[u8]) -> 
     let id = row.notify_id;
     if new {
         carry_out_later(app, id, said);
-    } else if let Some(leave) = app.settling.note() {
+    } else if let Some(place) = app.settling.place() {
         let app_ = app.clone();
         app.spawn(async move {
-            let _leave = leave;
+            let _place = place;
             if let Err(error) = come_again(&app_, &id).await {
                 tracing::warn!(error = error.chain(), "a callback that came again was not counted");
             }

@@ -8,6 +8,10 @@ use crate::support::{
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use weizhan::{
+    data,
+    model::{id::JobId, job::Work},
+};
 
 /// An id that nothing has.
 const NOTHING: &str = "4242424242424242";
@@ -30,6 +34,8 @@ pub struct World {
     refunds: [String; 2],
     /// Of the payment that was paid.
     notice: String,
+    /// Was given up.
+    job: String,
     phone_code: String,
 }
 
@@ -62,9 +68,35 @@ impl World {
             *refund = text(&ann.post(&path).new_key().json(&body).send().await.expect(201)["id"]);
         }
         let (address, spare_address) = (ann.address().await, ann.address().await);
+        let mut rows = app.app.database.write().await.expect("write");
+        let (work, now) = (Work::CleanUp { slot: 1 }, app.app.now());
+        let job = app.app.ids.next(JobId);
+        assert!(data::job::enqueue(&mut rows, job, &work, now, None, now).await.expect("a job"));
+        rows.commit().await.expect("commit");
+        app.spoil(&format!("UPDATE jobs SET state = 'dead' WHERE id = {job}")).await;
         let phone_code = app.simulator.phone_code(APPS[0].0, "ann").expect("code");
         let operations = operations().into_iter().map(|one| (one.id.clone(), one)).collect();
-        Self { app, ann, operations, goods, address, spare_address, pending, paid, refunds, notice, phone_code }
+        Self {
+            app,
+            ann,
+            operations,
+            goods,
+            address,
+            spare_address,
+            pending,
+            paid,
+            refunds,
+            notice,
+            job: job.to_string(),
+            phone_code,
+        }
+    }
+
+    /// Try what was given up once more, and end.
+    pub async fn end(self) {
+        self.app.rows().execute("UPDATE jobs SET state = 'ready' WHERE state = 'dead'").await;
+        self.app.run_jobs().await;
+        self.app.end().await;
     }
 
     /// The call of an operation. A new operation needs a line here as well as one in the table.
@@ -86,6 +118,7 @@ impl World {
             "order.receive" | "refund.request" | "staff.order.view" | "staff.order.ship" | "staff.refund.start" => {
                 &self.paid
             }
+            "staff.job.redrive" => &self.job,
             "staff.notice.replay" => &self.notice,
             "staff.order.timeline" => &self.paid,
             "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
