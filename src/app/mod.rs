@@ -11,7 +11,7 @@ pub use crate::cache::limit::{Caller, Limited};
 use crate::{
     cache::{self, Cache, limit::Limits},
     config::Config,
-    data::{self, Database},
+    data::{self, Database, Intake},
     model::{
         id::{IdSource, SignInId},
         time::{Clock, Timestamp},
@@ -63,6 +63,8 @@ pub struct Parts {
     pub jobs_due: Notify,
     /// Callbacks that are stored and are being settled.
     pub settling: Settling,
+    /// Stores callbacks.
+    pub intake: Intake,
     /// How often callers may call.
     pub limits: Limits,
     /// What no deployment switches off.
@@ -144,6 +146,7 @@ impl App {
                 .build(),
             jobs_due: Notify::new(),
             settling: Settling::default(),
+            intake: Intake::new(database.clone(), config.database.callback_connections),
             limits: Limits::new(&config.limits),
             guards,
             tasks: TaskTracker::new(),
@@ -183,6 +186,7 @@ impl App {
         self.jobs_due.notify_waiters();
         self.tasks.close();
         self.tasks.wait().await;
+        self.intake.close();
         self.database.close().await;
     }
 }
