@@ -44,10 +44,7 @@ impl Intake {
             hands: Semaphore::new(usize::try_from(connections.max(1)).unwrap_or(1)),
             waiting: Mutex::default(),
             kept: Mutex::default(),
-            known: moka::sync::Cache::builder()
-                .max_capacity(KNOWN_MAX)
-                .time_to_live(Duration::from_hours(1))
-                .build(),
+            known: moka::sync::Cache::builder().max_capacity(KNOWN_MAX).time_to_live(Duration::from_hours(1)).build(),
         }
     }
 

@@ -123,19 +123,6 @@ impl Wechat {
     }
 }
 
-impl Wechat {
-    /// An old notice that WeChat Pay truly signed speaks against a clock: ours, or less likely its own.
-    fn suspect_clock(&self, headers: &HeaderMap, body: &[u8]) {
-        let (merchant, now) = (&self.0.merchant, self.0.clock.now());
-        let Ok((proof, seconds)) = Proof::read_of_any_age(headers) else { return };
-        let Some(key) = merchant.keys.find(proof.serial, now) else { return };
-        if proof.verify(&key, body).is_ok() && merchant.skew.note(false, now) {
-            let ahead_seconds = now.seconds() - seconds;
-            tracing::error!(ahead_seconds, "WeChat Pay's notices are refused as old: look at the clock of this machine");
-        }
-    }
-}
-
 /// The event decides what the content must be, and the other words must agree with it.
 fn read(envelope: &Envelope, plain: &[u8]) -> Result<NoticeContent, NoticeReason> {
     let event = envelope.event_type.as_str();
@@ -296,27 +283,5 @@ mod tests {
             assert_eq!((refusal.status, refusal.reason), (401, reason));
         }
         assert_eq!(desk.lines().len(), 0);
-    }
-
-    #[tokio::test]
-    async fn genuine_notices_from_another_time_raise_the_clock_alarm_and_forged_ones_do_not() {
-        let log = tempfile::NamedTempFile::new().expect("file");
-        let writer = std::sync::Arc::new(log.reopen().expect("the same file"));
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
-        let _said_here = tracing::subscriber::set_default(subscriber);
-        let desk = Desk::open(false).await;
-        let body = envelope(&desk, "TRANSACTION.SUCCESS", "transaction", &paid()).to_string();
-        let then = crate::model::time::Clock::now(&*desk.clock);
-        desk.clock.advance(std::time::Duration::from_mins(7));
-        let said = || std::fs::read_to_string(log.path()).expect("text");
-        for (signer, expected) in [(Signer::Stranger, 0), (Signer::Probe, 0), (Signer::PublicKey, 1)] {
-            for _ in 0..20 {
-                let headers = headers(signer, then, &body);
-                let refusal = desk.wechat.open_notice(&headers, body.as_bytes()).await.expect_err("old");
-                assert_eq!(refusal.reason, NoticeReason::Timestamp);
-            }
-            assert_eq!(said().matches("look at the clock").count(), expected, "{signer:?}");
-        }
-        assert!(said().contains("ahead_seconds=420"), "{}", said());
     }
 }

@@ -108,7 +108,8 @@ async fn with_no_callback_ever_each_payment_is_found_within_a_minute() {
         let next = coming.peek().map(|(at, _)| START.plus(Duration::from_millis(*at)));
         let Some(moment) = [due, next].into_iter().flatten().min() else { break };
         app.clock.advance(moment.since(app.app.now()));
-        while let Some((_, number)) = coming.next_if(|(at, _)| START.plus(Duration::from_millis(*at)) <= app.app.now()) {
+        while let Some((_, number)) = coming.next_if(|(at, _)| START.plus(Duration::from_millis(*at)) <= app.app.now())
+        {
             app.simulator.pay(&number).expect("paid in time");
         }
         app.run_jobs().await;
@@ -132,9 +133,14 @@ fn advance_to(app: &TestApp, ms: u64) {
 async fn a_busy_wechat_is_asked_again_with_the_same_number() {
     let app = TestApp::new().await;
     let (goods, ann) = (app.goods(100, 50).await, app.buyer("ann").await);
-    for (status, code) in
-        [(202, ""), (429, "FREQUENCY_LIMITED"), (429, "RATELIMIT_EXCEEDED"), (500, "SYSTEM_ERROR"), (502, ""), (503, "")]
-    {
+    for (status, code) in [
+        (202, ""),
+        (429, "FREQUENCY_LIMITED"),
+        (429, "RATELIMIT_EXCEEDED"),
+        (500, "SYSTEM_ERROR"),
+        (502, ""),
+        (503, ""),
+    ] {
         let order = ann.order(&goods, 1).await.expect(201);
         failing(&app, "POST", PREPAY, 1, status, code);
         ann.try_payment(&order).await.expect_problem(503, "wechat.busy");

@@ -136,14 +136,7 @@ impl Shop<'_> {
             run_due(&self.app.app).await.expect("jobs");
         };
         let acts = races.iter().flat_map(|race| race.acts.iter().map(|(act, start)| self.act(race, *act, *start)));
-        tokio::join!(
-            join_all(acts),
-            clock,
-            worker(starts[1]),
-            worker(starts[2]),
-            teller(starts[3]),
-            teller(starts[4])
-        );
+        tokio::join!(join_all(acts), clock, worker(starts[1]), worker(starts[2]), teller(starts[3]), teller(starts[4]));
     }
 
     async fn act(&self, race: &Race, act: Act, start: usize) {
@@ -163,9 +156,7 @@ impl Shop<'_> {
             Act::Cancel => self.ann.cancel(&race.order).await,
             Act::Ask => self.ann.ask_payment(&race.order).await,
             Act::BeginAgain => self.ann.try_payment(&race.order).await,
-            Act::BuyerRefund => {
-                self.ann.post(&format!("/v1/orders/{order}/refunds")).new_key().json(&ask).send().await
-            }
+            Act::BuyerRefund => self.ann.post(&format!("/v1/orders/{order}/refunds")).new_key().json(&ask).send().await,
             Act::StaffRefund => {
                 self.owner.post(&format!("/admin/v1/orders/{order}/refunds")).new_key().json(&ask).send().await
             }

@@ -78,7 +78,8 @@ const MUTATIONS: &[Mutation] = &[
         }
     }),
     ("an unknown serial", |seed, _, letter| {
-        let serial = if seed.one_in(2) { format!("PUB_KEY_ID_{:028}", seed.next()) } else { format!("{:040X}", seed.next()) };
+        let serial =
+            if seed.one_in(2) { format!("PUB_KEY_ID_{:028}", seed.next()) } else { format!("{:040X}", seed.next()) };
         letter.with("wechatpay-serial", &serial)
     }),
     ("another time, truly signed", |seed, loot, letter| {
@@ -89,7 +90,10 @@ const MUTATIONS: &[Mutation] = &[
     }),
     ("signed by a stranger", |seed, loot, _| {
         let materials = &loot.pen.materials;
-        loot.signed_by(&loot.stranger, if seed.one_in(2) { &materials.public_key_id } else { &materials.platform_serial })
+        loot.signed_by(
+            &loot.stranger,
+            if seed.one_in(2) { &materials.public_key_id } else { &materials.platform_serial },
+        )
     }),
     ("to the other address", |_, loot, letter| {
         let path = if letter.path == loot.letter.path { &loot.refund_letter.path } else { &loot.letter.path };

@@ -143,8 +143,10 @@ impl Storm {
         let address = until_answered(|| user().post("/v1/addresses").json(&address)).await.expect(201);
         while next.fetch_add(1, Ordering::Relaxed) < self.payments {
             let qty = 1 + self.seed.below(3);
-            let (key, body) =
-                (new_key(), json!({ "lines": [{ "sku_id": self.goods.sku_id, "qty": qty }], "address_id": address["id"] }));
+            let (key, body) = (
+                new_key(),
+                json!({ "lines": [{ "sku_id": self.goods.sku_id, "qty": qty }], "address_id": address["id"] }),
+            );
             let order = until_answered(|| user().post("/v1/orders").key(&key).json(&body)).await.expect(201);
             let path = format!("/v1/orders/{}/payment", order["id"].as_str().unwrap());
             let params = until_answered(|| user().post(&path)).await.expect(200);
