@@ -3,7 +3,7 @@
 use super::{Each, Error, Session, Then};
 use crate::model::{
     id::JobId,
-    job::{Claim, Job, JobState, Work},
+    job::{Claim, Job, JobRow, JobState, Work},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -39,6 +39,8 @@ statements! {
                   WHERE state = 'running' AND attempt >= attempts_max AND id IN ({?})";
     SWEEP = "UPDATE jobs SET state = 'ready', run_ms = ? WHERE state = 'running' AND id IN ({?})";
     REDRIVE = "UPDATE jobs SET state = 'ready', run_ms = ?, attempt = 0, ended_ms = NULL WHERE id = ? AND state = 'dead'";
+    LIST_BY_KEYS = "SELECT id, kind, state, run_ms, attempt, attempts_max, dedupe_key, last_error, created_ms, ended_ms
+                    FROM jobs WHERE dedupe_key IN ({?}) ORDER BY id";
     COUNT = "SELECT COUNT(*) FROM jobs WHERE state = ?";
     NEXT_DUE = "SELECT MIN(run_ms) FROM jobs WHERE state = 'ready'";
     PURGE = "DELETE FROM jobs WHERE state = 'done' AND ended_ms < ?";
@@ -144,6 +146,10 @@ pub async fn sweep(session: &mut Session, now: Timestamp) -> Result<u64, Error> 
 /// Try a dead job once more, from the first attempt.
 pub async fn redrive(session: &mut Session, id: JobId, now: Timestamp) -> Result<bool, Error> {
     Ok(session.execute(REDRIVE, (now, id)).await? == 1)
+}
+/// The jobs that follow any of these subjects.
+pub async fn list_by_keys(session: &mut Session, keys: &[String]) -> Result<Vec<JobRow>, Error> {
+    session.all(LIST_BY_KEYS, Each(keys.iter().map(|key| (key.as_str(),)).collect())).await
 }
 /// How many jobs are in a state.
 pub async fn count(session: &mut Session, state: JobState) -> Result<i64, Error> {

@@ -96,6 +96,8 @@ rights! {
     OrderShip = Some(Permission::OrderShip);
     /// `refund.write`.
     RefundWrite = Some(Permission::RefundWrite);
+    /// `payment.write`.
+    PaymentWrite = Some(Permission::PaymentWrite);
     /// `product.write`.
     ProductWrite = Some(Permission::ProductWrite);
     /// `stock.write`.

@@ -57,6 +57,8 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::order::list))
         .routes(routes!(admin::order::view))
         .routes(routes!(admin::order::ship))
+        .routes(routes!(admin::timeline::list))
+        .routes(routes!(admin::timeline::replay))
         .routes(routes!(admin::refund::start))
         .routes(routes!(admin::refund::list))
         .routes(routes!(admin::refund::approve))

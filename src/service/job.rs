@@ -67,6 +67,8 @@ pub async fn end_alone<R: Refusal>(app: &App, claim: &Claim, next: &Next) -> Res
 
 /// How long answers to idempotency keys are kept.
 const KEYS_KEPT_DAYS: u64 = 7;
+/// How long the lines of calls to WeChat are kept: refunds are possible for a year.
+const CALLS_KEPT_DAYS: u64 = 400;
 
 /// Delete what is past its time.
 pub async fn clean_up(app: &App, claim: &Claim) -> Result<(), Error<Never>> {
@@ -75,6 +77,7 @@ pub async fn clean_up(app: &App, claim: &Claim) -> Result<(), Error<Never>> {
         let now = app.now();
         data::idempotency::purge(&mut session, now.minus(days(KEYS_KEPT_DAYS))).await?;
         data::job::purge(&mut session, now.minus(days(app.config.jobs.keep_days))).await?;
+        data::call::purge(&mut session, now.minus(days(CALLS_KEPT_DAYS))).await?;
         end(&mut session, claim, &Next::Done, now).await?;
         session.commit().await?;
         Ok(())

@@ -5,3 +5,4 @@ pub(super) mod product;
 pub(super) mod refund;
 pub(super) mod staff;
 pub(super) mod stock;
+pub(super) mod timeline;

@@ -25,6 +25,7 @@ pub enum Who {
 const STAFF: Who = Who::Staff(None);
 const ORDER_READ: Who = Who::Staff(Some(Permission::OrderRead));
 const ORDER_SHIP: Who = Who::Staff(Some(Permission::OrderShip));
+const PAYMENT_WRITE: Who = Who::Staff(Some(Permission::PaymentWrite));
 const REFUND_WRITE: Who = Who::Staff(Some(Permission::RefundWrite));
 const PRODUCT_WRITE: Who = Who::Staff(Some(Permission::ProductWrite));
 const STOCK_WRITE: Who = Who::Staff(Some(Permission::StockWrite));
@@ -51,6 +52,8 @@ pub const TABLE: &[(&str, Who)] = &[
     ("staff.stock.adjust", STOCK_WRITE),
     ("staff.order.list", ORDER_READ),
     ("staff.order.view", ORDER_READ),
+    ("staff.order.timeline", ORDER_READ),
+    ("staff.notice.replay", PAYMENT_WRITE),
     ("staff.order.ship", ORDER_SHIP),
     ("staff.refund.list", ORDER_READ),
     ("staff.refund.start", REFUND_WRITE),

@@ -8,6 +8,7 @@ use weizhan::{
     model::{
         address::AddressRefusal,
         cart::CartRefusal,
+        notice::NoticeRefusal,
         object::ObjectRefusal,
         order::OrderRefusal,
         payment::PaymentRefusal,
@@ -29,6 +30,7 @@ type Reasons = (&'static str, &'static [(&'static str, Kind, &'static str)]);
 const REASONS: &[Reasons] = &[
     ("AddressRefusal", AddressRefusal::CODES),
     ("CartRefusal", CartRefusal::CODES),
+    ("NoticeRefusal", NoticeRefusal::CODES),
     ("ObjectRefusal", ObjectRefusal::CODES),
     ("OrderRefusal", OrderRefusal::CODES),
     ("PaymentRefusal", PaymentRefusal::CODES),

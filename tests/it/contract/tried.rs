@@ -28,6 +28,8 @@ pub struct World {
     paid: String,
     /// Asked for, one to be approved and one to be rejected.
     refunds: [String; 2],
+    /// Of the payment that was paid.
+    notice: String,
     phone_code: String,
 }
 
@@ -49,7 +51,8 @@ impl World {
     pub async fn new() -> Self {
         let app = TestApp::new().await;
         let (goods, ann) = (app.goods(1_000, 50).await, app.buyer("ann").await);
-        let (paid, _) = app.paid_order(&ann, &goods, 2).await;
+        let (paid, number) = app.paid_order(&ann, &goods, 2).await;
+        let notice = app.callback_of(&number).id;
         let paid = text(&paid["id"]);
         let pending = text(&ann.order(&goods, 1).await.expect(201)["id"]);
         let mut refunds = [String::new(), String::new()];
@@ -61,7 +64,7 @@ impl World {
         let (address, spare_address) = (ann.address().await, ann.address().await);
         let phone_code = app.simulator.phone_code(APPS[0].0, "ann").expect("code");
         let operations = operations().into_iter().map(|one| (one.id.clone(), one)).collect();
-        Self { app, ann, operations, goods, address, spare_address, pending, paid, refunds, phone_code }
+        Self { app, ann, operations, goods, address, spare_address, pending, paid, refunds, notice, phone_code }
     }
 
     /// The call of an operation. A new operation needs a line here as well as one in the table.
@@ -83,6 +86,8 @@ impl World {
             "order.receive" | "refund.request" | "staff.order.view" | "staff.order.ship" | "staff.refund.start" => {
                 &self.paid
             }
+            "staff.notice.replay" => &self.notice,
+            "staff.order.timeline" => &self.paid,
             "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
             "cart.put" | "cart.remove" | "staff.stock.adjust" => &self.goods.sku_id,
             "address.change" | "address.remove" => &self.spare_address,
@@ -138,8 +143,9 @@ impl Call {
     /// The request without its body.
     pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
-        let path =
-            ["{id}", "{sku_id}", "{*key}"].iter().fold(path.clone(), |path, name| path.replace(name, &self.path_id));
+        let path = ["{id}", "{sku_id}", "{notify_id}", "{*key}"]
+            .iter()
+            .fold(path.clone(), |path, name| path.replace(name, &self.path_id));
         let mut request = client.request(method.clone(), &path);
         let parameters = body["parameters"].as_array();
         if parameters.is_some_and(|all| all.iter().any(|one| one["name"] == "Idempotency-Key")) {
