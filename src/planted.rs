@@ -2,9 +2,10 @@
 //! its process, so that a test sees the fault matrix catch it (`weizhan chaos pay --plant`); in a release build
 //! [`planted`] is `false` and the bugs are not there.
 //!
-//! May be used wherever a guard stands, and uses nothing of ours. **How to add one:** a variant, one line `if planted(…)`
+//! May be used wherever a guard stands, and uses nothing of ours but amounts. **How to add one:** a variant, one line `if planted(…)`
 //! at the guarded place, and its case in `tests/it/chaos.rs`.
 
+use crate::model::money::Fen;
 use std::sync::OnceLock;
 
 /// A bug that can be planted.
@@ -47,8 +48,13 @@ pub(crate) fn plant(bug: Bug) -> bool {
 
 /// Fen that went through yuan as a binary fraction and were cut off: 1990 becomes 1989.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "that is the bug")]
-pub(crate) fn through_yuan(fen: i64) -> i64 {
-    ((fen as f64 / 100.0) * 100.0) as i64
+pub(crate) fn through_yuan(amount: Fen) -> Fen {
+    Fen(((amount.0 as f64 / 100.0) * 100.0) as i64)
+}
+
+/// JSON that was read and written again: the same words in other bytes.
+pub(crate) fn written_again(body: &[u8]) -> Vec<u8> {
+    serde_json::from_slice::<serde_json::Value>(body).map_or_else(|_| body.to_vec(), |value| value.to_string().into_bytes())
 }
 
 #[cfg(test)]
@@ -58,6 +64,8 @@ mod tests {
     #[test]
     fn nothing_is_planted_and_the_float_loses_a_fen() {
         assert!(!planted(Bug::FloatYuan));
-        assert_eq!((through_yuan(29), through_yuan(1990), through_yuan(100)), (28, 1989, 100));
+        let amounts = [29, 1990, 100].map(|fen| through_yuan(Fen(fen)).0);
+        assert_eq!(amounts, [28, 1989, 100]);
+        assert_eq!(written_again(br#"{ "a" : "\u0041" }"#), br#"{"a":"A"}"#);
     }
 }

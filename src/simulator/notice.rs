@@ -135,8 +135,10 @@ impl Simulator {
             _ => ("refund", "退款关闭"),
         };
         let nonce = random_text(12);
+        // What says something else is another notice.
+        let lies = trick == Trick::WrongAmount || trick.lie().is_some();
         let body = json!({
-            "id": callback.id,
+            "id": if lies { format!("{}-L", callback.id) } else { callback.id.clone() },
             "create_time": callback.created_ms.rfc3339(),
             "resource_type": "encrypt-resource",
             "event_type": callback.event_type,

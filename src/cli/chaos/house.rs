@@ -21,9 +21,9 @@ use reqwest::Url;
 use serde_json::json;
 use std::{
     future::Future,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::runtime::{Handle, Runtime};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -33,6 +33,8 @@ pub(super) const STAFF: (&str, &str) = ("chaos", "a password of one run only");
 /// The one mini-program.
 const APPID: &str = "wxweizhanchaos0001";
 const MCHID: &str = "1900000001";
+/// How long a port may stay with a server that was killed.
+const PORT_PATIENCE: Duration = Duration::from_secs(10);
 /// Rounds of callbacks and jobs within one moment of the clock, after which something chases its own tail.
 const ROUNDS_MAX: usize = 50;
 
@@ -52,8 +54,8 @@ pub(super) struct Place<'a> {
 pub(super) struct House {
     clock: Arc<FixedClock>,
     simulator: Simulator,
-    /// Outlives the server, so that its port stays ours while it is down.
-    socket: TcpListener,
+    /// The server's: taken anew at each start, since nobody may answer there while it is down.
+    address: SocketAddr,
     config: Config,
     node: Mutex<Option<Node>>,
     wechat_stop: CancellationToken,
@@ -92,9 +94,8 @@ impl House {
         })?;
         let wechat_socket = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let wechat: Url = format!("http://{}", wechat_socket.local_addr()?).parse()?;
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        socket.set_nonblocking(true)?;
-        let shop: Url = format!("http://{}", socket.local_addr()?).parse()?;
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let shop: Url = format!("http://{address}").parse()?;
         let file = folder.path().join("shop.db").display().to_string();
         let database = place.database_url.unwrap_or_else(|| format!("sqlite:{file}"));
         let objects = folder.path().join("objects").display().to_string();
@@ -114,7 +115,7 @@ impl House {
         TaskTracker::new().spawn(simulator.clone().serve(wechat_socket, wechat_stop.clone()));
         let node = Mutex::new(None);
         let house =
-            Self { clock, simulator, socket, config, node, wechat_stop, shop, wechat, previous_api_v3_key, _folder: folder };
+            Self { clock, simulator, address, config, node, wechat_stop, shop, wechat, previous_api_v3_key, _folder: folder };
         house.start().await?;
         let made = house.run(|app| async move {
             service::staff::create(&app, STAFF.0, STAFF.1, Permission::ALL).await.map(drop)
@@ -126,7 +127,8 @@ impl House {
     /// Start the server; it is down.
     pub(super) async fn start(&self) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let (config, clock, socket) = (self.config.clone(), self.clock.clone(), self.socket.try_clone()?);
+        let (config, clock) = (self.config.clone(), self.clock.clone());
+        let socket = self.socket().await?;
         let opened = runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(socket)?;
             let app = App::open(config, clock).await?;
@@ -141,6 +143,21 @@ impl House {
         let app = opened.await??;
         *self.lock() = Some(Node { app, runtime });
         Ok(())
+    }
+
+    /// The port; the one who was killed may still be letting go of it.
+    async fn socket(&self) -> anyhow::Result<TcpListener> {
+        let began = Instant::now();
+        loop {
+            match TcpListener::bind(self.address) {
+                Ok(socket) => {
+                    socket.set_nonblocking(true)?;
+                    return Ok(socket);
+                }
+                Err(error) if began.elapsed() > PORT_PATIENCE => return Err(error).context("the shop's port"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
     }
 
     /// Kill the server: whatever it was doing ends at once, and nothing is finished.
@@ -174,7 +191,7 @@ impl House {
         for _ in 0..ROUNDS_MAX {
             let delivered = self.simulator.deliver_due().await?;
             let ran = match self.is_up() {
-                true => self.run(|app| async move { compute::worker::run_due(&app).await }).await??,
+                true => self.run(work).await??,
                 false => 0,
             };
             if delivered + ran == 0 {
@@ -225,6 +242,16 @@ impl House {
         self.wechat_stop.cancel();
         Ok(())
     }
+}
+
+/// All that a node does by itself at this moment; how much it was.
+async fn work(app: App) -> Result<usize, service::Error<service::Never>> {
+    // Callbacks are answered before they are carried out.
+    while !app.settling.is_idle() {
+        tokio::task::yield_now().await;
+    }
+    let swept = service::payment::sweep(&app).await?;
+    Ok(swept + compute::worker::run_due(&app).await?)
 }
 
 /// The settings of a shop on loopback that nobody has to protect from the one who tests it.

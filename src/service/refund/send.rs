@@ -10,6 +10,7 @@ use crate::{
         refund::{REFUND_GAP_SECONDS, Refund, RefundRefusal, RefundState},
         time::{Timestamp, minutes},
     },
+    planted::{Bug, planted},
     service::{
         Error, Fault, attempt,
         job::{self, Next},
@@ -25,6 +26,7 @@ pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<Re
     let Some(refund) = refund.filter(|refund| refund.state == RefundState::Approved) else {
         return job::end_alone(app, claim, &Next::Done).await;
     };
+    let refund = if planted(Bug::NewRefundNumber) { renumbered(refund, claim.attempt) } else { refund };
     // It may have arrived the last time, with its reply lost.
     if refund.sent_ms.is_some()
         && let Some(told) = payment::refund_state(app, refund.order_id, &refund.out_refund_no).await?
@@ -43,6 +45,11 @@ pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<Re
     };
     let told = payment::send_refund(app, refund.order_id, &order).await?;
     conclude(app, claim, id, &told, 0).await
+}
+
+/// Under a number of its own, as [`Bug::NewRefundNumber`] has it.
+fn renumbered(refund: Refund, attempt: i64) -> Refund {
+    Refund { out_refund_no: format!("{}-{attempt}", refund.out_refund_no), ..refund }
 }
 
 /// Note that the refund is about to be sent, or say when its turn comes: WeChat wants a minute between two refunds of one

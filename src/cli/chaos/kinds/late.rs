@@ -60,17 +60,6 @@ pub(super) async fn cancelled(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     pay_closed(scene, &order, &number).await
 }
 
-pub(super) async fn timed_out(scene: &mut Scene<'_>) -> anyhow::Result<()> {
-    let order = scene.order(1990).await?;
-    // An attempt of the last minutes: it can be paid when the order's own time is over.
-    scene.world.pass(minutes(29)).await?;
-    let number = scene.prepay(&order).await?;
-    let rule = refusal("POST", &close_path(&number), 1, 400, "ORDER_CLOSED");
-    scene.world.faults(&json!({ "fail": [rule] })).await?;
-    scene.cancel(&order).await?.good()?;
-    pay_closed(scene, &order, &number).await
-}
-
 /// Two attempts that WeChat both lets be paid.
 pub(super) async fn twice(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let order = scene.order(1990).await?;

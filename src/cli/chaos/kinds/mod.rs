@@ -91,7 +91,6 @@ kinds! {
     "refund_race", "two refunds of the whole at once", Nothing, race::refund_race;
     "order_unpaid", "nobody pays; the stock comes back and WeChat takes no money", Clock, late::unpaid;
     "money_late", "money for an order that was cancelled", Nothing, late::cancelled;
-    "money_late_by_timer", "money for an order whose time was over", Clock, late::timed_out;
     "money_twice", "two payments of one order", Nothing, late::twice;
     "odd_amounts", "orders of 19.90, 0.29, 1.15, 0.57 and 2.01 yuan", Nothing, refund::odd_amounts;
     "partial_refunds", "19.90 yuan go back in odd parts", Clock, refund::partial;
