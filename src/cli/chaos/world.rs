@@ -15,6 +15,8 @@ use std::{
 
 /// How far the moved clock goes at most between two looks at what is due.
 const STEP: Duration = Duration::from_secs(30);
+/// The longest pause on a real clock; the simulator there is quicker than life.
+const REAL_PAUSE: Duration = Duration::from_secs(5);
 /// How often a running backend is asked again.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -91,11 +93,11 @@ impl World {
         }
     }
 
-    /// Let time pass, with everything that is due in it. Of a real clock nothing is asked that takes longer than
-    /// its patience.
+    /// Let time pass, with everything that is due in it. On a real clock it is a pause in which it would show if something
+    /// came that must not come.
     pub(super) async fn pass(&self, time: Duration) -> anyhow::Result<()> {
         let Some(house) = &self.house else {
-            tokio::time::sleep(time.min(self.patience)).await;
+            tokio::time::sleep(time.min(REAL_PAUSE)).await;
             return Ok(());
         };
         let end = house.now().plus(time);

@@ -47,9 +47,10 @@ pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<Re
     conclude(app, claim, id, &told, 0).await
 }
 
-/// Under a number of its own, as [`Bug::NewRefundNumber`] has it.
+/// Under a number of its own for each retry, as [`Bug::NewRefundNumber`] has it.
 fn renumbered(refund: Refund, attempt: i64) -> Refund {
-    Refund { out_refund_no: format!("{}-{attempt}", refund.out_refund_no), ..refund }
+    let retry = if attempt > 1 { format!("-{attempt}") } else { String::new() };
+    Refund { out_refund_no: format!("{}{retry}", refund.out_refund_no), ..refund }
 }
 
 /// Note that the refund is about to be sent, or say when its turn comes: WeChat wants a minute between two refunds of one

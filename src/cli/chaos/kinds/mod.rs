@@ -101,7 +101,7 @@ kinds! {
     "shop_away", "the shop is down when WeChat calls", House, shop::away;
     "shop_killed_at_callback", "killed while callbacks are answered", House, shop::killed_at_callback;
     "shop_killed_at_refund", "killed while a refund is sent", House, shop::killed_at_refund;
-    "database_held", "the database takes no writes while a callback comes", House, shop::database_held;
+    "database_held", "the database has no connection when a callback comes", House, shop::database_held;
 }
 
 /// The kind of that name.

@@ -45,12 +45,15 @@ pub(super) async fn pay_and_cancel(scene: &mut Scene<'_>) -> anyhow::Result<()> 
         };
         let (paid, cancelled) = tokio::join!(pay, cancel);
         let (paid, cancelled) = (paid?, cancelled?);
-        scene.world.pass(minutes(1)).await?;
-        let state = scene.state(&order).await?;
-        let right = matches!((paid, state.as_str()), (true, "paid") | (false, "closed" | "pending"));
-        let seen = format!("the order is {state}, the cancel was answered {}", cancelled.status);
-        let expected = if paid { "paid here, since WeChat has the money" } else { "not paid here" };
-        scene.claim(right, Invariant::Money, &format!("order {}", order.id), expected, &seen);
+        if paid {
+            let expected = format!("paid here, since WeChat has the money (the cancel was answered {})", cancelled.status);
+            scene.found(&order, minutes(1), Invariant::Money, &expected).await?;
+        } else {
+            let state = scene.state(&order).await?;
+            let right = state == "closed" || (state == "pending" && !cancelled.is_good());
+            let seen = format!("the order is {state}, the cancel was answered {}", cancelled.status);
+            scene.claim(right, Invariant::Closed, &format!("order {}", order.id), "closed by the cancel", &seen);
+        }
     }
     Ok(())
 }

@@ -130,8 +130,9 @@ async fn refund_through(scene: &mut Scene<'_>, faults: Value, heal: bool) -> any
     let of = |refund: &&Value| text(refund, "/out_trade_no") == number;
     let names: Vec<_> = list(&truth, "/refunds").iter().filter(of).map(|refund| text(refund, "/out_refund_no")).collect();
     let expected = format!("one refund at WeChat, {name}");
+    let seen = if let [one] = names[..] { one.to_owned() } else { format!("{} refunds", names.len()) };
     let subject = format!("order {}, out_trade_no {number}", order.id);
-    scene.claim(names == [name.as_str()], Invariant::Refund, &subject, &expected, &format!("{names:?}"));
+    scene.claim(names == [name.as_str()], Invariant::Refund, &subject, &expected, &seen);
     Ok(())
 }
 

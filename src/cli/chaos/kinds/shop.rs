@@ -8,12 +8,14 @@ use crate::{
         scene::{MINUTE, REFUND_PATH, Scene, new_key},
         violation::Invariant,
     },
-    data,
-    model::{id::OrderId, order::OrderState, time::minutes},
+    model::time::minutes,
 };
 use anyhow::Context as _;
 use serde_json::json;
 use std::time::Duration;
+
+/// More connections than any pool for callbacks has.
+const CONNECTIONS_MAX: usize = 100;
 
 fn house<'a>(scene: &Scene<'a>) -> anyhow::Result<&'a House> {
     scene.world.house.as_ref().context("this kind needs a shop of its own")
@@ -72,19 +74,23 @@ pub(super) async fn killed_at_refund(scene: &mut Scene<'_>) -> anyhow::Result<()
     scene.refund_ends(&order, text(&refund, "/out_refund_no"), "succeeded").await
 }
 
-/// Somebody else holds the database: a callback that cannot be stored must not be acknowledged, and one that is
+/// The database has no connection to give: a callback that cannot be stored must not be acknowledged, and one that is
 /// acknowledged must be there after a kill.
 pub(super) async fn database_held(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let house = house(scene)?;
     let (order, callback, number) = alone_at_first(scene, 1990).await?;
-    let id = order.id.parse::<i64>().map(OrderId).context("the id of an order")?;
-    let held = house.run(move |app| async move {
-        // SQLite has one writer, which this is; on MySQL it has the lock of the order.
-        let mut session = app.database.write().await?;
-        data::order::hold(&mut session, id, OrderState::Pending).await?;
-        Ok::<_, data::Error>(session)
+    let held = house.run(|app| async move {
+        let mut held = Vec::new();
+        while let Ok(session) = app.database.alone().await {
+            held.push(session);
+            if held.len() > CONNECTIONS_MAX {
+                break;
+            }
+        }
+        held
     });
-    let held = held.await??;
+    let held = held.await?;
+    anyhow::ensure!(held.len() <= CONNECTIONS_MAX, "the database gives connections without end");
     let statuses = scene.deliver(&callback, "resend").await?;
     house.kill();
     drop(held);
