@@ -54,7 +54,8 @@ pub(crate) fn through_yuan(amount: Fen) -> Fen {
 
 /// JSON that was read and written again: the same words in other bytes.
 pub(crate) fn written_again(body: &[u8]) -> Vec<u8> {
-    serde_json::from_slice::<serde_json::Value>(body).map_or_else(|_| body.to_vec(), |value| value.to_string().into_bytes())
+    serde_json::from_slice::<serde_json::Value>(body)
+        .map_or_else(|_| body.to_vec(), |value| value.to_string().into_bytes())
 }
 
 #[cfg(test)]

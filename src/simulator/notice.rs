@@ -51,12 +51,7 @@ impl Trick {
     pub(super) const fn must_fail(self) -> bool {
         matches!(
             self,
-            Self::ForeignKey
-                | Self::Tampered
-                | Self::Stale
-                | Self::UnknownSerial
-                | Self::Unsigned
-                | Self::SignTest
+            Self::ForeignKey | Self::Tampered | Self::Stale | Self::UnknownSerial | Self::Unsigned | Self::SignTest
         )
     }
 

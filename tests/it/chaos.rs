@@ -20,6 +20,9 @@ use std::{
 /// Every run of these tests is the same one.
 const SEED: &str = "20261123";
 
+/// Numbers of Redis databases, beyond those of the other tests.
+static REDIS: AtomicUsize = AtomicUsize::new(3000);
+
 /// Our own program, without settings of whoever runs the tests.
 fn weizhan(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weizhan"));
@@ -35,9 +38,8 @@ async fn on_this_backend() -> Vec<String> {
     if backend() == Backend::Sqlite {
         return Vec::new();
     }
-    static COUNT: AtomicUsize = AtomicUsize::new(3000);
     let url = fresh_mariadb(&servers::mariadb().url_base()).await;
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let number = REDIS.fetch_add(1, Ordering::Relaxed);
     let redis = format!("{}/{number}", servers::redis().url().trim_end_matches('/'));
     ["--database-url", &url, "--redis-url", &redis].map(str::to_owned).into()
 }
@@ -133,7 +135,8 @@ async fn every_planted_bug_is_caught() {
         let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a README");
         let (head, rest) = readme.split_once(begin).expect("the marker of the table of planted bugs");
         let (_, tail) = rest.split_once(end).expect("the marker of its end");
-        let titles = if name == "README.md" { "| bug | what is printed |" } else { "| 植入的错误 | 打印的违例 |" };
+        let titles =
+            if name == "README.md" { "| bug | what is printed |" } else { "| 植入的错误 | 打印的违例 |" };
         compare(name, &format!("{head}{begin}\n{titles}\n| --- | --- |\n{}{end}{tail}", rows.concat()));
     }
 }

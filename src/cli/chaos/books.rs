@@ -114,7 +114,12 @@ fn closed(order: &Order, seen: &Value, there: &[&Value]) -> Vec<Break> {
     let open = there.iter().filter(|real| seen["state"] == "closed" && real["state"] == "NOTPAY");
     open.map(|real| {
         let subject = format!("{}, out_trade_no {}", subject(order), text(real, "/out_trade_no"));
-        (Invariant::Closed, subject, "CLOSED at WeChat before here".to_owned(), "closed here, NOTPAY at WeChat".to_owned())
+        (
+            Invariant::Closed,
+            subject,
+            "CLOSED at WeChat before here".to_owned(),
+            "closed here, NOTPAY at WeChat".to_owned(),
+        )
     })
     .collect()
 }
@@ -197,7 +202,10 @@ const LEGAL: [(&str, &str); 9] = [
 
 /// No forgery about it was answered 2xx.
 fn believed(order: &Order, there: &[&Value], truth: &Value) -> Vec<Break> {
-    let about: BTreeSet<&str> = there.iter().map(|payment| text(payment, "/out_trade_no")).collect();
+    let mut about: BTreeSet<&str> = there.iter().map(|payment| text(payment, "/out_trade_no")).collect();
+    let refunds = list(truth, "/refunds").iter().filter(|refund| about.contains(text(refund, "/out_trade_no")));
+    let refunds: Vec<_> = refunds.map(|refund| text(refund, "/out_refund_no")).collect();
+    about.extend(refunds);
     let callbacks = list(truth, "/callbacks").iter().filter(|callback| about.contains(text(callback, "/subject")));
     let fooled = callbacks.flat_map(|callback| list(callback, "/attempts")).filter(|attempt| attempt["fooled"] == true);
     fooled

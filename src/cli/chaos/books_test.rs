@@ -37,8 +37,10 @@ fn books_that_agree_say_nothing() {
 
 #[test]
 fn every_difference_is_seen() {
-    let other = json!({ "openid": "oA", "out_trade_no": "n2", "transaction_id": "t2", "total_fen": 1990, "state": "SUCCESS" });
-    let open = json!({ "openid": "oA", "out_trade_no": "n2", "transaction_id": null, "total_fen": 1990, "state": "NOTPAY" });
+    let other =
+        json!({ "openid": "oA", "out_trade_no": "n2", "transaction_id": "t2", "total_fen": 1990, "state": "SUCCESS" });
+    let open =
+        json!({ "openid": "oA", "out_trade_no": "n2", "transaction_id": null, "total_fen": 1990, "state": "NOTPAY" });
     let refund = json!({ "out_refund_no": "R2", "transaction_id": "t1", "refund_fen": 29, "status": "SUCCESS" });
     let step = json!({ "version": 3, "step": "pay", "from_state": "closed", "to_state": "paid" });
     let close = json!({ "version": 2, "step": "close", "from_state": "pending", "to_state": "closed" });

@@ -8,9 +8,9 @@ impl Dice {
     /// Those of one round of one kind: they do not depend on which other kinds run.
     pub(super) fn new(seed: u64, kind: &str, round: u32) -> Self {
         // FNV-1a over the name.
-        let name = kind.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let name = kind
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         Self(seed ^ name ^ u64::from(round).wrapping_mul(0xd134_2543_de82_ef95))
     }
 

@@ -6,8 +6,7 @@ use crate::{
     cli::Sources,
     compute,
     config::{Config, DEV_MARK, Purpose},
-    data,
-    http,
+    data, http,
     model::{
         staff::Permission,
         time::{Clock as _, FixedClock, Timestamp},
@@ -131,9 +130,8 @@ impl House {
             _folder: folder,
         };
         house.start().await?;
-        let made = house.run(|app| async move {
-            service::staff::create(&app, STAFF.0, STAFF.1, Permission::ALL).await.map(drop)
-        });
+        let made = house
+            .run(|app| async move { service::staff::create(&app, STAFF.0, STAFF.1, Permission::ALL).await.map(drop) });
         made.await?.context("the account of staff")?;
         Ok(house)
     }
@@ -204,10 +202,7 @@ impl House {
     pub(super) async fn turn(&self) -> anyhow::Result<()> {
         for _ in 0..ROUNDS_MAX {
             let delivered = self.simulator.deliver_due().await?;
-            let ran = match self.is_up() {
-                true => self.run(work).await??,
-                false => 0,
-            };
+            let ran = if self.is_up() { self.run(work).await?? } else { 0 };
             if delivered + ran == 0 {
                 return Ok(());
             }
@@ -230,7 +225,8 @@ impl House {
         let now = self.now();
         let mut next = now.plus(step);
         if self.is_up() {
-            let due = self.run(|app| async move { data::job::next_due(&mut app.database.read().await?).await }).await??;
+            let due =
+                self.run(|app| async move { data::job::next_due(&mut app.database.read().await?).await }).await??;
             next = due.filter(|due| *due > now).map_or(next, |due| due.min(next));
         }
         for callback in self.simulator.pending_callbacks() {

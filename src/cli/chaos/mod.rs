@@ -8,6 +8,7 @@
 //! Everything left to chance comes from the printed seed. **How to add a kind:** see `kinds`. **An invariant:** a variant
 //! of `Invariant`, and where it is seen: in `books` when it holds after every kind, in the kind otherwise.
 
+mod act;
 mod books;
 #[cfg(test)]
 mod books_test;
@@ -101,9 +102,12 @@ struct Pay {
 
 /// A kind by its name.
 fn known(name: &str) -> Result<&'static str, String> {
-    let near = || KINDS.iter().map(|kind| kind.name).max_by(|one, other| {
-        strsim::jaro(one, name).total_cmp(&strsim::jaro(other, name))
-    });
+    let near = || {
+        KINDS
+            .iter()
+            .map(|kind| kind.name)
+            .max_by(|one, other| strsim::jaro(one, name).total_cmp(&strsim::jaro(other, name)))
+    };
     let found = kinds::find(name).map(|kind| kind.name);
     found.ok_or_else(|| format!("no such kind; the nearest is {}", near().unwrap_or_default()))
 }
@@ -154,8 +158,7 @@ async fn open(pay: &Pay, sources: &Sources) -> anyhow::Result<World> {
 }
 
 async fn play_all(pay: &Pay, world: &World, seed: u64) -> anyhow::Result<Vec<Outcome>> {
-    let kinds: Vec<&Kind> =
-        KINDS.iter().filter(|kind| pay.only.is_empty() || pay.only.contains(&kind.name)).collect();
+    let kinds: Vec<&Kind> = KINDS.iter().filter(|kind| pay.only.is_empty() || pay.only.contains(&kind.name)).collect();
     // It hides itself when nobody looks at a terminal.
     let bar = ProgressBar::new(u64::try_from(kinds.len())? * u64::from(pay.rounds));
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed} {msg}")?);

@@ -52,14 +52,17 @@ impl Report {
             let rounds = outcome.rounds.to_string();
             table.add_row([mark, outcome.kind, outcome.what, &rounds, &outcome.took_ms.to_string(), &told]);
         }
-        let told: String = self.violations().map(|violation| format!("✗ {violation}\n")).collect();
+        let told: Vec<String> = self.violations().map(|violation| format!("✗ {violation}\n")).collect();
+        let told = told.concat();
         let run = self.kinds.iter().filter(|outcome| outcome.skipped.is_none()).count();
         let rounds: u32 = self.kinds.iter().map(|outcome| outcome.rounds).sum();
         let took: u128 = self.kinds.iter().map(|outcome| outcome.took_ms).sum();
         let (left, broken) = (self.kinds.len() - run, self.violations().count());
         let left = if left > 0 { format!(", {left} left out") } else { String::new() };
         let seed = self.seed;
-        format!("{table}\n{told}{run} kinds, {rounds} rounds in {took} ms{left}: {broken} violations (--seed {seed} repeats this)")
+        format!(
+            "{table}\n{told}{run} kinds, {rounds} rounds in {took} ms{left}: {broken} violations (--seed {seed} repeats this)"
+        )
     }
 
     /// For machines.
@@ -78,10 +81,10 @@ mod tests {
 
     #[test]
     fn a_violation_is_told_in_words_and_to_machines() {
-        let outcome = |kind, skipped, violations| Outcome {
+        let outcome = |kind, skipped: Option<&'static str>, violations| Outcome {
             kind,
             what: "something",
-            rounds: u32::from(skipped == None::<&str>),
+            rounds: u32::from(skipped.is_none()),
             skipped,
             violations,
             took_ms: 1,
@@ -101,7 +104,10 @@ mod tests {
         let report = Report { seed: 7, target: "own".to_owned(), kinds };
         let text = report.text();
         assert!(text.contains("✗ bad: paid: order 7: expected pending, seen paid"), "{text}");
-        assert!(text.ends_with("2 kinds, 2 rounds in 3 ms, 1 left out: 1 violations (--seed 7 repeats this)"), "{text}");
+        assert!(
+            text.ends_with("2 kinds, 2 rounds in 3 ms, 1 left out: 1 violations (--seed 7 repeats this)"),
+            "{text}"
+        );
         let json: serde_json::Value = serde_json::from_str(&report.json().expect("JSON")).expect("JSON");
         assert_eq!((&json["clean"], &json["violations"][0]["invariant"]), (&false.into(), &"paid".into()));
         assert_eq!(json["kinds"][2]["skipped"], "needs a clock that can be moved");

@@ -57,7 +57,7 @@ impl World {
     async fn sign_in(&self) -> anyhow::Result<()> {
         let body = json!({ "name": self.staff_name, "password": self.staff_password.expose() });
         let signed_in = self.shop.post("/admin/v1/sign-in").json(&body).send().await?.good()?;
-        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = text(&signed_in, "/access_token").to_owned();
+        text(&signed_in, "/access_token").clone_into(&mut self.token.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(())
     }
 
@@ -72,9 +72,10 @@ impl World {
         ask().token(&token()).send().await
     }
 
-    /// Everything the simulator knows.
+    /// What the simulator knows: all of it, or where nobody else is about the newest, among which are all of a round.
     pub(super) async fn truth(&self) -> anyhow::Result<Value> {
-        self.wechat.get("/_simulator/api/state?limit=1000000").send().await?.good()
+        let limit = if self.house.is_some() { 100 } else { 1_000_000 };
+        self.wechat.get(&format!("/_simulator/api/state?limit={limit}")).send().await?.good()
     }
 
     /// WeChat does these things wrong from now on, and nothing else.
@@ -84,13 +85,11 @@ impl World {
 
     /// Let what is due happen.
     pub(super) async fn turn(&self) -> anyhow::Result<()> {
-        match &self.house {
-            Some(house) => house.turn().await,
-            None => {
-                tokio::time::sleep(PAUSE).await;
-                Ok(())
-            }
+        if let Some(house) = &self.house {
+            return house.turn().await;
         }
+        tokio::time::sleep(PAUSE).await;
+        Ok(())
     }
 
     /// Let time pass, with everything that is due in it. On a real clock it is a pause in which it would show if something

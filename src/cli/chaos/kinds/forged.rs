@@ -2,9 +2,10 @@
 
 use super::notice::{alone_at_first, good};
 use crate::cli::chaos::{
+    act::MINUTE,
     books::{Order, PAID},
     call::text,
-    scene::{MINUTE, Scene},
+    scene::Scene,
     violation::Invariant,
 };
 use std::time::Duration;
@@ -60,7 +61,9 @@ pub(super) async fn misplaced(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let (order, callback, number) = alone_at_first(scene, 1990).await?;
     let there = scene.there(&order).await?;
     let url = there.first().map(|payment| text(payment, "/notify_url")).unwrap_or_default();
-    let Some(base) = url.strip_suffix("/pay") else { anyhow::bail!("callbacks go to {url}, which does not end in /pay") };
+    let Some(base) = url.strip_suffix("/pay") else {
+        anyhow::bail!("callbacks go to {url}, which does not end in /pay")
+    };
     let statuses = scene.deliver(&callback, &format!("resend?to={base}/refund")).await?;
     let refused = !statuses.iter().any(|status| (200..300).contains(status));
     scene.claim(refused, Invariant::Forged, &number, "no 2xx at the wrong address", &format!("{statuses:?}"));

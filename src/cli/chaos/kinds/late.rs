@@ -2,9 +2,10 @@
 
 use crate::{
     cli::chaos::{
+        act::{MINUTE, PREPAY_PATH, close_path, refusal},
         books::Order,
         call::{list, text},
-        scene::{MINUTE, PREPAY_PATH, Scene, close_path, refusal},
+        scene::Scene,
         violation::Invariant,
     },
     model::time::minutes,
@@ -40,7 +41,8 @@ async fn settled(scene: &mut Scene<'_>, order: &Order) -> anyhow::Result<()> {
         let seen = scene.see(order).await?;
         let revived = list(&seen, "/history").iter().any(|step| step["step"] == "revive");
         let refunds = list(&seen, "/refunds");
-        let back = refunds.iter().any(|refund| refund["state"] == "succeeded" && refund["amount_fen"] == order.total_fen);
+        let back =
+            refunds.iter().any(|refund| refund["state"] == "succeeded" && refund["amount_fen"] == order.total_fen);
         Ok((revived || back).then_some(()))
     };
     let settled = scene.world.until(minutes(5), look).await?.is_some();

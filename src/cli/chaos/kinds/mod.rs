@@ -96,10 +96,12 @@ kinds! {
     "partial_refunds", "19.90 yuan go back in odd parts", Clock, refund::partial;
     "refund_callback_lost", "no refund callback; polling must find it", Nothing, refund::callback_lost;
     "refund_callback_duplicated", "the refund's callback 15 times at once", Nothing, refund::duplicated;
+    "refund_callback_forged", "forged callbacks of a refund that WeChat still works on", Nothing, refund::forged;
     "refund_abnormal", "WeChat cannot hand the money over", Nothing, refund::abnormal;
     "refund_closed", "WeChat closes the refund; another one succeeds", Clock, refund::closed;
     "shop_away", "the shop is down when WeChat calls", House, shop::away;
     "shop_killed_at_callback", "killed while callbacks are answered", House, shop::killed_at_callback;
+    "shop_killed_after_callback", "killed right after a callback was acknowledged", House, shop::killed_after_callback;
     "shop_killed_at_refund", "killed while a refund is sent", House, shop::killed_at_refund;
     "database_held", "the database has no connection when a callback comes", House, shop::database_held;
 }

@@ -2,8 +2,9 @@
 
 use crate::{
     cli::chaos::{
+        act::{MINUTE, PREPAY_PATH, new_key, query_path, refusal},
         call::{list, text},
-        scene::{MINUTE, PREPAY_PATH, Scene, new_key, query_path, refusal},
+        scene::Scene,
         violation::Invariant,
     },
     model::time::minutes,

@@ -1,11 +1,7 @@
 //! Things that happen at the same moment.
 
 use crate::{
-    cli::chaos::{
-        call::text,
-        scene::{Scene, new_key},
-        violation::Invariant,
-    },
+    cli::chaos::{act::new_key, call::text, scene::Scene, violation::Invariant},
     model::time::minutes,
 };
 use futures_util::future::{join_all, try_join_all};
@@ -46,7 +42,8 @@ pub(super) async fn pay_and_cancel(scene: &mut Scene<'_>) -> anyhow::Result<()> 
         let (paid, cancelled) = tokio::join!(pay, cancel);
         let (paid, cancelled) = (paid?, cancelled?);
         if paid {
-            let expected = format!("paid here, since WeChat has the money (the cancel was answered {})", cancelled.status);
+            let expected =
+                format!("paid here, since WeChat has the money (the cancel was answered {})", cancelled.status);
             scene.found(&order, minutes(1), Invariant::Money, &expected).await?;
         } else {
             let state = scene.state(&order).await?;

@@ -2,11 +2,13 @@
 
 use super::notice::good;
 use crate::cli::chaos::{
-    call::{number, text},
-    scene::{MINUTE, Scene, new_key},
+    act::{MINUTE, REFUND_PATH, new_key, refusal},
+    call::{list, number, text},
+    scene::Scene,
     violation::Invariant,
 };
 use serde_json::json;
+use std::time::Duration;
 
 /// Each is asked for and paid to the fen: [`Scene::prepay`] and the books compare.
 pub(super) async fn odd_amounts(scene: &mut Scene<'_>) -> anyhow::Result<()> {
@@ -61,6 +63,33 @@ pub(super) async fn duplicated(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let one = statuses.iter().any(|status| good(&[*status]));
     scene.claim(one, Invariant::Alive, name, "one of 15 is answered 2xx", &format!("{statuses:?}"));
     scene.refund_ends(&order, name, "succeeded").await
+}
+
+/// While WeChat cannot be asked how the refund stands, a forgery must not end it.
+pub(super) async fn forged(scene: &mut Scene<'_>) -> anyhow::Result<()> {
+    let (order, _) = scene.paid(1990).await?;
+    scene.world.faults(&json!({ "drop": true })).await?;
+    let refund = scene.refund(&order, 629, &new_key()).await?.good()?;
+    let name = text(&refund, "/out_refund_no").to_owned();
+    // It has left for WeChat as soon as WeChat has it; from then on nobody can ask.
+    let sent = async || {
+        let truth = scene.world.truth().await?;
+        Ok(list(&truth, "/refunds").iter().any(|known| text(known, "/out_refund_no") == name).then_some(()))
+    };
+    scene.world.until(MINUTE, sent).await?;
+    let rule = refusal("GET", REFUND_PATH, 1_000_000, 503, "SYSTEM_ERROR");
+    scene.world.faults(&json!({ "drop": true, "fail": [rule] })).await?;
+    let callback = scene.callback(&name).await?;
+    for trick in ["foreign_key", "tampered", "stale", "unsigned"] {
+        scene.deliver(&callback, &format!("forge?trick={trick}")).await?;
+    }
+    scene.world.pass(Duration::from_secs(3)).await?;
+    let seen = scene.see(&order).await?;
+    let back = number(&seen, "/refunded_fen");
+    scene.claim(back == 0, Invariant::Forged, &name, "not ended by forged callbacks", &format!("{back} fen refunded"));
+    let statuses = scene.deliver(&callback, "resend").await?;
+    scene.claim(good(&statuses), Invariant::Alive, &name, "2xx for the genuine callback", &format!("{statuses:?}"));
+    scene.refund_ends(&order, &name, "succeeded").await
 }
 
 /// The money is neither with the buyer nor counted as if it were.

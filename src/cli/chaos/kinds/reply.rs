@@ -2,9 +2,10 @@
 
 use crate::{
     cli::chaos::{
+        act::{MINUTE, PREPAY_PATH, REFUND_PATH, close_path, new_key, query_path, refusal},
         books::Order,
         call::{list, text},
-        scene::{MINUTE, PREPAY_PATH, REFUND_PATH, Scene, close_path, new_key, query_path, refusal},
+        scene::Scene,
         violation::Invariant,
     },
     model::time::minutes,
@@ -128,7 +129,8 @@ async fn refund_through(scene: &mut Scene<'_>, faults: Value, heal: bool) -> any
     scene.world.pass(minutes(2)).await?;
     let truth = scene.world.truth().await?;
     let of = |refund: &&Value| text(refund, "/out_trade_no") == number;
-    let names: Vec<_> = list(&truth, "/refunds").iter().filter(of).map(|refund| text(refund, "/out_refund_no")).collect();
+    let names: Vec<_> =
+        list(&truth, "/refunds").iter().filter(of).map(|refund| text(refund, "/out_refund_no")).collect();
     let expected = format!("one refund at WeChat, {name}");
     let seen = if let [one] = names[..] { one.to_owned() } else { format!("{} refunds", names.len()) };
     let subject = format!("order {}, out_trade_no {number}", order.id);
@@ -138,12 +140,13 @@ async fn refund_through(scene: &mut Scene<'_>, faults: Value, heal: bool) -> any
 
 pub(super) async fn refund_lost(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let loss = json!({ "path": REFUND_PATH, "method": "POST", "count": 2 });
-    refund_through(scene, json!({ "reply_lost": [loss] }), false).await
+    // No callback tells either what became of it.
+    refund_through(scene, json!({ "reply_lost": [loss], "drop": true }), false).await
 }
 
 pub(super) async fn refund_refused(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let rules = later("POST", REFUND_PATH);
-    refund_through(scene, json!({ "fail": rules }), false).await
+    refund_through(scene, json!({ "fail": rules, "drop": true }), false).await
 }
 
 pub(super) async fn not_enough(scene: &mut Scene<'_>) -> anyhow::Result<()> {

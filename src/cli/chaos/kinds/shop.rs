@@ -3,9 +3,10 @@
 use super::notice::{alone_at_first, good};
 use crate::{
     cli::chaos::{
+        act::{MINUTE, REFUND_PATH, new_key},
         call::text,
         house::House,
-        scene::{MINUTE, REFUND_PATH, Scene, new_key},
+        scene::Scene,
         violation::Invariant,
     },
     model::time::minutes,
@@ -52,6 +53,21 @@ pub(super) async fn killed_at_callback(scene: &mut Scene<'_>) -> anyhow::Result<
     let statuses = scene.deliver(&callback, "resend").await?;
     scene.claim(good(&statuses), Invariant::Alive, &number, "2xx after the restart", &format!("{statuses:?}"));
     scene.found(&order, minutes(3), Invariant::Durable, "paid by the callback after the restart").await.map(drop)
+}
+
+/// Killed right after a callback was acknowledged, perhaps before anything was done about it.
+pub(super) async fn killed_after_callback(scene: &mut Scene<'_>) -> anyhow::Result<()> {
+    let house = house(scene)?;
+    let (order, callback, number) = alone_at_first(scene, 1990).await?;
+    let statuses = scene.deliver(&callback, "resend").await?;
+    house.kill();
+    house.start().await?;
+    scene.claim(good(&statuses), Invariant::Alive, &number, "2xx for a genuine callback", &format!("{statuses:?}"));
+    if good(&statuses) {
+        let expected = format!("paid after a kill, since the callback was answered {statuses:?}");
+        scene.found(&order, minutes(3), Invariant::Durable, &expected).await?;
+    }
+    Ok(())
 }
 
 /// Killed while the refund is under way: WeChat may have it or not, and gets it once.
