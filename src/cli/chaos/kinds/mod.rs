@@ -10,6 +10,7 @@ mod race;
 mod refund;
 mod reply;
 mod shop;
+mod storm;
 
 use super::scene::Scene;
 use std::{future::Future, pin::Pin};
@@ -104,6 +105,7 @@ kinds! {
     "shop_killed_after_callback", "killed right after a callback was acknowledged", House, shop::killed_after_callback;
     "shop_killed_at_refund", "killed while a refund is sent", House, shop::killed_at_refund;
     "database_held", "the database has no connection when a callback comes", House, shop::database_held;
+    "everything_at_once", "six orders, many faults, and the shop killed twice", House, storm::everything;
 }
 
 /// The kind of that name.
