@@ -43,6 +43,7 @@ pub mod notice;
 pub mod order;
 pub mod payment;
 pub mod product;
+pub mod push;
 pub mod refund;
 pub mod shipment;
 pub mod staff;
@@ -70,6 +71,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     order::STATEMENTS,
     payment::STATEMENTS,
     product::STATEMENTS,
+    push::STATEMENTS,
     refund::STATEMENTS,
     shipment::STATEMENTS,
     staff::STATEMENTS,

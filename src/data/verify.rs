@@ -49,7 +49,14 @@ statements! {
         OR (step = 'receive' AND from_state = 'shipped' AND to_state = 'received')
         OR (step = 'refund' AND from_state IN ('paid', 'shipped', 'received') AND to_state = 'refunded'))";
     ORDER_SHIPPED = "SELECT o.id FROM orders o LEFT JOIN shipments s ON s.order_id = o.id
-        WHERE o.state IN ('shipped', 'received') AND s.id IS NULL";
+        LEFT JOIN shippings g ON g.order_id = o.id AND g.logistics <> 'express'
+        WHERE o.state IN ('shipped', 'received') AND s.id IS NULL AND g.order_id IS NULL";
+    SHIPMENT_LEFT = "SELECT g.order_id FROM shippings g LEFT JOIN orders o ON o.id = g.order_id
+        WHERE o.id IS NULL OR o.state IN ('pending', 'paid', 'closed')";
+    SHIPMENT_UPLOAD = "SELECT g.order_id FROM shippings g WHERE g.upload_state = 'waiting' AND NOT EXISTS (SELECT 1 FROM jobs j
+        WHERE j.dedupe_key = CONCAT('upload_shipping:', g.order_id, ':', g.version) AND j.state IN ('ready', 'running'))";
+    SHIPMENT_UPLOADED = "SELECT order_id FROM shippings WHERE (upload_state = 'uploaded' AND (uploaded_ms IS NULL OR tried_ms IS NULL))
+        OR (upload_state = 'refused' AND upload_code IS NULL) OR (upload_state <> 'refused' AND upload_code IS NOT NULL)";
     PAYMENT_RETURNED = "SELECT p.id FROM payments p LEFT JOIN refunds r ON r.transaction_id = p.transaction_id
         AND r.cause IN ('late_payment', 'second_payment') AND r.amount_fen = p.total_fen
         WHERE p.accepted = 0 GROUP BY p.id HAVING COUNT(r.id) <> 1";
@@ -78,6 +85,11 @@ statements! {
         WHERE j.dedupe_key = CONCAT('close_unpaid_order:', o.id) AND j.state IN ('ready', 'running'))";
     JOB_REFUND = "SELECT r.id FROM refunds r WHERE r.state IN ('approved', 'processing') AND NOT EXISTS (SELECT 1 FROM jobs j
         WHERE j.dedupe_key IN (CONCAT('send_refund:', r.id), CONCAT('poll_refund:', r.id)) AND j.state IN ('ready', 'running'))";
+    JOB_RECEIVE = "SELECT g.order_id FROM shippings g JOIN orders o ON o.id = g.order_id AND o.state = 'shipped'
+        WHERE g.receive_ms IS NOT NULL AND NOT EXISTS (SELECT 1 FROM jobs j
+        WHERE j.dedupe_key = CONCAT('receive_order:', g.order_id) AND j.state IN ('ready', 'running'))";
+    JOB_PUSH = "SELECT p.id FROM pushes p WHERE p.outcome IS NULL AND NOT EXISTS (SELECT 1 FROM jobs j
+        WHERE j.dedupe_key = CONCAT('handle_push:', p.id) AND j.state IN ('ready', 'running'))";
     NOTICE_SETTLED = "SELECT received_ms FROM notices WHERE (outcome = 'waiting' AND failures >= 5)
         OR (outcome = 'waiting') = (settled_ms IS NOT NULL)";
     JOB_DEAD = "SELECT id FROM jobs WHERE state = 'dead' OR attempt > attempts_max";
@@ -96,7 +108,10 @@ pub const CHECKS: &[Check] = &[
     check("order.history_joins", "each move starts where the one before ended", "order", ORDER_HISTORY_JOINS),
     check("order.history_ends", "the history ends where the order stands", "order", ORDER_HISTORY_ENDS),
     check("order.history_legal", "every move is allowed", "order", ORDER_HISTORY_LEGAL),
-    check("order.shipped", "a shipped order has a parcel", "order", ORDER_SHIPPED),
+    check("order.shipped", "a shipped order has a parcel, or goes without one", "order", ORDER_SHIPPED),
+    check("shipment.left", "only of paid orders something has left", "order", SHIPMENT_LEFT),
+    check("shipment.upload", "whatever WeChat is to be told of has a job that tells it", "order", SHIPMENT_UPLOAD),
+    check("shipment.uploaded", "what was uploaded says when, what was refused says why", "order", SHIPMENT_UPLOADED),
     check("payment.returned", "money that paid no order goes back whole, once", "payment", PAYMENT_RETURNED),
     check("payment.attempt", "every payment belongs to an attempt of its order and amount", "payment", PAYMENT_ATTEMPT),
     check("prepay.paid", "a paid attempt has its payment", "prepay", ATTEMPT_PAID),
@@ -113,6 +128,8 @@ pub const CHECKS: &[Check] = &[
     check("product.sales", "pieces sold are the pieces of paid orders", "product", SALES),
     check("job.close", "every unpaid order has a job that will close it", "order", JOB_CLOSE),
     check("job.refund", "every refund under way has a job that follows it", "refund", JOB_REFUND),
+    check("job.receive", "every sent order that time receives has a job for it", "order", JOB_RECEIVE),
+    check("job.push", "every message of WeChat that was not handled has a job for it", "push", JOB_PUSH),
     check("notice.settled", "every acknowledged callback was settled or is tried", "received_ms", NOTICE_SETTLED),
     check("job.dead", "no job has been given up", "job", JOB_DEAD),
 ];

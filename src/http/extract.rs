@@ -98,6 +98,8 @@ rights! {
     RefundWrite = Some(Permission::RefundWrite);
     /// `payment.write`.
     PaymentWrite = Some(Permission::PaymentWrite);
+    /// `job.write`.
+    JobWrite = Some(Permission::JobWrite);
     /// `product.write`.
     ProductWrite = Some(Permission::ProductWrite);
     /// `stock.write`.

@@ -78,6 +78,8 @@ id! {
     ShipmentId,
     /// A piece of work.
     JobId,
+    /// A message that WeChat pushed.
+    PushId,
     /// A call to WeChat.
     CallId,
 }

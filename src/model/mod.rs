@@ -24,6 +24,7 @@ pub mod order;
 pub mod page;
 pub mod payment;
 pub mod product;
+pub mod push;
 pub mod refund;
 pub mod shipment;
 pub mod staff;

@@ -13,6 +13,8 @@ word_enum! {
         RefundWrite = "refund.write",
         /// Settle money that needs a person: replay callbacks, decide about suspense and differences.
         PaymentWrite = "payment.write",
+        /// See jobs and try given-up ones once more.
+        JobWrite = "job.write",
         /// Change products and categories.
         ProductWrite = "product.write",
         /// Change stock.

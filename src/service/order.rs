@@ -83,6 +83,11 @@ fn address_place(id: OrderId) -> String {
     format!("orders.address:{id}")
 }
 
+/// Where an order goes.
+pub(super) fn destination(app: &App, order: &Order) -> Result<Address, Fault> {
+    address::unseal(app, &address_place(order.id), &order.address_sealed)
+}
+
 /// Place an order: price it, set its stock aside, and see to it that it closes if nobody pays.
 pub async fn place(app: &App, buyer: &Buyer, key: &IdempotencyKey, ask: &Ask) -> Result<Bought, Error<OrderRefusal>> {
     let intent = Intent::new(&format!("buyer:{}", buyer.id), "order.place", key, ask);
@@ -228,7 +233,7 @@ async fn detail(app: &App, session: &mut Session, mut order: Order) -> Result<De
             order = after;
             continue;
         }
-        let address = address::unseal(app, &address_place(id), &order.address_sealed)?;
+        let address = destination(app, &order)?;
         return Ok(Detail { bought: Bought { order, lines }, address, transitions, payments, refunds, shipments });
     }
 }

@@ -122,7 +122,8 @@ async fn work(
         keys.push(job::subject(&Work::PollRefund { refund: refund.id, step: 0 }));
     }
     for job in data::job::list_by_keys(session, &keys).await? {
-        events.push(event(job.created_ms, EventKind::Job, &job.dedupe_key, job.state.word(), &job));
+        let subject = job.dedupe_key.as_deref().unwrap_or(&job.kind);
+        events.push(event(job.created_ms, EventKind::Job, subject, job.state.word(), &job));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! that a browser sends from another site are refused, so that no web page can press the buttons.
 
 use super::{
-    Callback, Error, NewUser, Simulator, Trick,
+    Callback, Error, NewUser, PushTarget, Simulator, Trick,
     cashier::Invocation,
     faults::Settings,
     notice::Manner,
@@ -16,7 +16,7 @@ use axum::{
     http::{Method, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -46,6 +46,7 @@ pub(super) fn routes() -> Router<Simulator> {
         .route("/_simulator/api/cashier", post(open_cashier).get(find_prepay))
         .route("/_simulator/api/payments/{out_trade_no}/{act}", post(act_on_payment))
         .route("/_simulator/api/callbacks/{id}/{act}", post(act_on_callback))
+        .route("/_simulator/api/push/{appid}", put(push_to))
         .route("/_simulator/api/faults", get(faults).put(set_faults))
         .layer(middleware::from_fn(same_site))
 }
@@ -87,6 +88,7 @@ async fn state(State(simulator): State<Simulator>, Query(range): Query<Range>) -
         "counts": {
             "users": ledger.users.len(), "payments": ledger.payments.len(),
             "refunds": ledger.refunds.len(), "callbacks": ledger.callbacks.len(), "messages": ledger.messages.len(),
+            "shipments": ledger.shipments.len(),
         },
         "faults": simulator.faults().get(),
     }))
@@ -146,9 +148,21 @@ async fn act_on_payment(
         "pay" => simulator.pay(&out_trade_no),
         "fail" => simulator.fail(&out_trade_no),
         "cancel" => simulator.cancel(&out_trade_no),
+        "confirm" => simulator.confirm_receipt(&out_trade_no).and_then(|_| simulator.payment(&out_trade_no)),
+        "remind" => simulator.remind_shipping(&out_trade_no).and_then(|_| simulator.payment(&out_trade_no)),
         _ => Err(Error::missing("act", &act)),
     };
     payment.map(Json)
+}
+
+/// Where a mini-program wants its messages; `null` for nowhere.
+async fn push_to(
+    State(simulator): State<Simulator>,
+    Path(appid): Path<String>,
+    Json(target): Json<Option<PushTarget>>,
+) -> Result<Json<Option<PushTarget>>, Error> {
+    simulator.push_to(&appid, target.clone())?;
+    Ok(Json(target))
 }
 
 #[derive(Deserialize)]

@@ -4,6 +4,7 @@ use super::{
     Callback, Error, Simulator,
     keys::digits,
     pay::{signature, signtest},
+    push,
 };
 use crate::model::time::minutes;
 use crate::wechat::pay::sign::{ApiV3Key, PrivateKey, SEAL_ALGORITHM, random_text, reply_message};
@@ -108,6 +109,9 @@ impl Simulator {
     }
 
     pub(super) fn draw(&self, callback: &Callback, manner: &Manner) -> Result<Notice, Error> {
+        if let Some(appid) = &callback.appid {
+            return Ok(push::draw(self, callback, appid, manner.trick));
+        }
         let (keys, trick) = (&self.0.keys, manner.trick);
         let other = manner.api_v3_key.as_deref().map(ApiV3Key::new).transpose();
         let other = other.map_err(|error| Error::Keys(format!("the APIv3 key of this delivery: {error}")))?;

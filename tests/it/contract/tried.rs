@@ -8,6 +8,10 @@ use crate::support::{
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use weizhan::{
+    data,
+    model::{id::JobId, job::Work},
+};
 
 /// An id that nothing has.
 const NOTHING: &str = "4242424242424242";
@@ -30,6 +34,8 @@ pub struct World {
     refunds: [String; 2],
     /// Of the payment that was paid.
     notice: String,
+    /// Was given up.
+    job: String,
     phone_code: String,
 }
 
@@ -62,9 +68,35 @@ impl World {
             *refund = text(&ann.post(&path).new_key().json(&body).send().await.expect(201)["id"]);
         }
         let (address, spare_address) = (ann.address().await, ann.address().await);
+        let mut rows = app.app.database.write().await.expect("write");
+        let (work, now) = (Work::CleanUp { slot: 1 }, app.app.now());
+        let job = app.app.ids.next(JobId);
+        assert!(data::job::enqueue(&mut rows, job, &work, now, None, now).await.expect("a job"));
+        rows.commit().await.expect("commit");
+        app.spoil(&format!("UPDATE jobs SET state = 'dead' WHERE id = {job}")).await;
         let phone_code = app.simulator.phone_code(APPS[0].0, "ann").expect("code");
         let operations = operations().into_iter().map(|one| (one.id.clone(), one)).collect();
-        Self { app, ann, operations, goods, address, spare_address, pending, paid, refunds, notice, phone_code }
+        Self {
+            app,
+            ann,
+            operations,
+            goods,
+            address,
+            spare_address,
+            pending,
+            paid,
+            refunds,
+            notice,
+            job: job.to_string(),
+            phone_code,
+        }
+    }
+
+    /// Try what was given up once more, and end.
+    pub async fn end(self) {
+        self.app.rows().execute("UPDATE jobs SET state = 'ready' WHERE state = 'dead'").await;
+        self.app.run_jobs().await;
+        self.app.end().await;
     }
 
     /// The call of an operation. A new operation needs a line here as well as one in the table.
@@ -83,11 +115,16 @@ impl World {
         match id {
             "staff.refund.approve" => &self.refunds[0],
             "staff.refund.reject" => &self.refunds[1],
-            "order.receive" | "refund.request" | "staff.order.view" | "staff.order.ship" | "staff.refund.start" => {
-                &self.paid
-            }
+            "order.receive"
+            | "refund.request"
+            | "staff.order.view"
+            | "staff.order.ship"
+            | "staff.refund.start"
+            | "staff.order.timeline"
+            | "staff.order.correct_shipment" => &self.paid,
+            "callback.push" | "callback.verify_push" => APPS[1].0,
+            "staff.job.redrive" => &self.job,
             "staff.notice.replay" => &self.notice,
-            "staff.order.timeline" => &self.paid,
             "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
             "cart.put" | "cart.remove" | "staff.stock.adjust" => &self.goods.sku_id,
             "address.change" | "address.remove" => &self.spare_address,
@@ -118,6 +155,9 @@ impl World {
             "staff.product.create" => product,
             "staff.product.change" => json!({ "version": 1, "product": product }),
             "staff.stock.adjust" => json!({ "delta": 1, "reason": "盘点" }),
+            "callback.push" => json!({ "MsgType": "event", "Event": "a message that nobody signed" }),
+            "staff.order.correct_shipment" => json!({ "parcels": [{ "carrier": "YTO", "tracking_no": "YT2" }],
+                "logistics": "express", "more_to_come": false, "description": "两包茶" }),
             "staff.order.ship" => json!({ "carrier": "SF", "tracking_no": "SF1" }),
             _ => return None,
         })
@@ -143,7 +183,7 @@ impl Call {
     /// The request without its body.
     pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
-        let path = ["{id}", "{sku_id}", "{notify_id}", "{*key}"]
+        let path = ["{id}", "{sku_id}", "{appid}", "{notify_id}", "{*key}"]
             .iter()
             .fold(path.clone(), |path, name| path.replace(name, &self.path_id));
         let mut request = client.request(method.clone(), &path);

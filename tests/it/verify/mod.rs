@@ -4,13 +4,18 @@
 mod mutant;
 
 use crate::support::{
-    app::TestApp,
+    app::{APPS, PUSH_AES_KEY, PUSH_TOKEN, TestApp},
     client::User,
     shop::{Goods, failing, id},
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, time::Duration};
-use weizhan::{data::verify::CHECKS, model::time::minutes, service};
+use weizhan::{
+    data::verify::CHECKS,
+    model::time::minutes,
+    service,
+    simulator::{PushFormat, PushMode, PushTarget},
+};
 
 const CLOSE: &str = "/v3/pay/transactions/out-trade-no/";
 
@@ -40,6 +45,14 @@ async fn late_order(app: &TestApp, ann: &User, goods: &Goods) -> Value {
 impl Shop {
     async fn new() -> Self {
         let app = TestApp::new().await;
+        let target = PushTarget {
+            url: format!("{}/callback/wechat/push/{}", app.base, APPS[0].0),
+            token: PUSH_TOKEN.to_owned(),
+            aes_key: PUSH_AES_KEY.to_owned(),
+            mode: PushMode::Secure,
+            format: PushFormat::Json,
+        };
+        app.simulator.push_to(APPS[0].0, Some(target)).unwrap();
         let (goods, ann, owner) = (app.goods(100, 50).await, app.buyer("ann").await, app.owner().await);
         let stock = format!("/admin/v1/skus/{}/stock", goods.sku_id);
         owner.post(&stock).new_key().json(&json!({ "delta": 2, "reason": "x" })).send().await.expect(200);
@@ -59,6 +72,10 @@ impl Shop {
         let (paid, _) = app.paid_order(&ann, &goods, 2).await;
         let (following, _) = app.paid_order(&ann, &goods, 1).await;
         start_refund(&owner, &following, 50).await;
+        app.run_jobs().await;
+        let event = app.simulator.push_event(APPS[0].0, "trade_manage_remind_access_api", "o1", &json!({ "msg": "x" }));
+        assert!(event.unwrap().is_some());
+        app.deliver().await;
         app.run_jobs().await;
         let pending = ann.order(&goods, 1).await.expect(201);
         app.begin_payment(&ann, &pending).await;

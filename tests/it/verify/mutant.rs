@@ -89,6 +89,26 @@ pub(super) const ORDERS: &[Mutant] = &[
         "UPDATE shipments SET order_id = -order_id WHERE order_id = {shipped}",
         "UPDATE shipments SET order_id = -order_id WHERE order_id = -{shipped}",
     ),
+    (
+        &["shipment.left"],
+        "UPDATE shippings SET order_id = -order_id WHERE order_id = {shipped}",
+        "UPDATE shippings SET order_id = -order_id WHERE order_id = -{shipped}",
+    ),
+    (
+        &["shipment.upload"],
+        "UPDATE shippings SET upload_state = 'waiting' WHERE order_id = {shipped}",
+        "UPDATE shippings SET upload_state = 'uploaded' WHERE order_id = {shipped}",
+    ),
+    (
+        &["shipment.uploaded"],
+        "UPDATE shippings SET tried_ms = NULL WHERE order_id = {shipped}",
+        "UPDATE shippings SET tried_ms = uploaded_ms WHERE order_id = {shipped}",
+    ),
+    (
+        &["shipment.uploaded"],
+        "UPDATE shippings SET upload_state = 'refused' WHERE order_id = {shipped}",
+        "UPDATE shippings SET upload_state = 'uploaded' WHERE order_id = {shipped}",
+    ),
     (&["product.sales"], "UPDATE products SET sales = sales + 1", "UPDATE products SET sales = sales - 1"),
 ];
 
@@ -172,6 +192,16 @@ pub(super) const JOBS: &[Mutant] = &[
         &["job.refund"],
         "UPDATE jobs SET dedupe_key = CONCAT('x', dedupe_key) WHERE kind = 'poll_refund' AND state = 'ready'",
         "UPDATE jobs SET dedupe_key = SUBSTR(dedupe_key, 2) WHERE kind = 'poll_refund' AND state = 'ready'",
+    ),
+    (
+        &["job.receive"],
+        "UPDATE jobs SET state = 'done' WHERE dedupe_key = 'receive_order:{shipped}'",
+        "UPDATE jobs SET state = 'ready' WHERE dedupe_key = 'receive_order:{shipped}'",
+    ),
+    (
+        &["job.push"],
+        "UPDATE pushes SET outcome = NULL WHERE event = 'trade_manage_remind_access_api'",
+        "UPDATE pushes SET outcome = 'noted' WHERE event = 'trade_manage_remind_access_api'",
     ),
     (
         &["job.dead"],
