@@ -1,6 +1,7 @@
 //! The shop that the matrix opens by itself: this binary's own backend on a fresh database and a WeChat beside it, both on a
 //! clock that moves when told. It runs on a runtime of its own, so that it can be killed in the middle of anything.
 
+use super::settings;
 use crate::{
     app::{App, SystemClock},
     cli::Sources,
@@ -17,7 +18,6 @@ use crate::{
 };
 use anyhow::Context as _;
 use reqwest::Url;
-use serde_json::json;
 use std::{
     collections::BTreeSet,
     future::Future,
@@ -31,7 +31,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Sign-in name and password of the member of staff.
 pub(super) const STAFF: (&str, &str) = ("chaos", "a password of one run only");
 /// The one mini-program.
-const APPID: &str = "wxweizhanchaos0001";
+pub(super) const APPID: &str = "wxweizhanchaos0001";
 const MCHID: &str = "1900000001";
 /// How long a port may stay with a server that was killed.
 const PORT_PATIENCE: Duration = Duration::from_secs(10);
@@ -101,7 +101,7 @@ impl House {
         let file = folder.path().join("shop.db").display().to_string();
         let database = place.database_url.unwrap_or_else(|| format!("sqlite:{file}"));
         let objects = folder.path().join("objects").display().to_string();
-        let mut settings = settings(&simulator, &wechat, &shop, &app_secret);
+        let mut settings = settings::of(&simulator, &wechat, &shop, &app_secret);
         settings.extend([
             ("database.url", database),
             ("storage.directory", objects),
@@ -267,39 +267,4 @@ async fn work(app: App) -> Result<usize, service::Error<service::Never>> {
     }
     let swept = service::payment::sweep(&app).await?;
     Ok(swept + compute::worker::run_due(&app).await?)
-}
-
-/// The settings of a shop on loopback that nobody has to protect from the one who tests it.
-fn settings(simulator: &Simulator, wechat: &Url, shop: &Url, app_secret: &str) -> Vec<(&'static str, String)> {
-    let materials = simulator.materials();
-    let apps = json!([{ "appid": APPID, "secret": app_secret }]);
-    let plenty = || "1000000".to_owned();
-    let apps = apps.as_array().into_iter().flatten();
-    let apps: Vec<_> = apps.map(|app| format!("{{ appid = {}, secret = {} }}", app["appid"], app["secret"])).collect();
-    vec![
-        ("wechat.base_url", wechat.to_string()),
-        ("wechat.apps", format!("[{}]", apps.join(", "))),
-        ("pay.base_url", wechat.to_string()),
-        ("pay.notify_base_url", shop.to_string()),
-        ("pay.mchid", materials.mchid),
-        ("pay.merchant_serial", materials.merchant_serial),
-        ("pay.merchant_key", materials.merchant_key_pem),
-        ("pay.api_v3_key", materials.api_v3_key),
-        ("pay.public_key_id", materials.public_key_id),
-        ("pay.public_key", materials.public_key_pem),
-        ("pay.platform_certificates", "true".to_owned()),
-        // The clock jumps by hours while somebody stays signed in.
-        ("auth.access_minutes", "1440".to_owned()),
-        ("auth.staff_minutes", "1440".to_owned()),
-        ("server.drain_ms", "0".to_owned()),
-        // Soon enough to fail within the patience of a callback.
-        ("database.acquire_timeout_ms", "500".to_owned()),
-        ("log.format", "pretty".to_owned()),
-        ("limits.per_ip_per_minute", plenty()),
-        ("limits.per_user_per_minute", plenty()),
-        ("limits.login_per_ip_per_minute", plenty()),
-        ("limits.order_per_user_per_minute", plenty()),
-        ("limits.phone_per_user_per_minute", plenty()),
-        ("limits.staff_sign_in_per_ip_per_minute", plenty()),
-    ]
 }

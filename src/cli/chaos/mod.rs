@@ -18,6 +18,7 @@ mod house;
 mod kinds;
 mod report;
 mod scene;
+mod settings;
 mod violation;
 mod world;
 

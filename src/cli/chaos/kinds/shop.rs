@@ -15,6 +15,8 @@ use anyhow::Context as _;
 use serde_json::json;
 use std::time::Duration;
 
+/// A connection that is not given within this time is not there.
+const GIVEN: Duration = Duration::from_millis(300);
 /// More connections than any pool for callbacks has.
 const CONNECTIONS_MAX: usize = 100;
 
@@ -97,11 +99,10 @@ pub(super) async fn database_held(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let (order, callback, number) = alone_at_first(scene, 1990).await?;
     let held = house.run(|app| async move {
         let mut held = Vec::new();
-        while let Ok(session) = app.database.alone().await {
+        while held.len() <= CONNECTIONS_MAX
+            && let Ok(Ok(session)) = tokio::time::timeout(GIVEN, app.database.alone()).await
+        {
             held.push(session);
-            if held.len() > CONNECTIONS_MAX {
-                break;
-            }
         }
         held
     });
