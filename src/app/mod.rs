@@ -2,6 +2,7 @@
 //!
 //! [`App`] is a cheap clone. Swappable parts are enums; only the clock is a `dyn`, so that tests can hold it still.
 
+mod brake;
 mod keys;
 mod random;
 mod settling;
@@ -11,15 +12,17 @@ pub use crate::cache::limit::{Caller, Limited};
 use crate::{
     cache::{self, Cache, limit::Limits},
     config::Config,
-    data::{self, Database},
+    data::{self, Database, Intake},
     model::{
         id::{IdSource, SignInId},
+        refund::REFUSED_PER_SECOND_MAX,
         time::{Clock, Timestamp},
         token::SignIn,
     },
     storage::{self, Storage},
     wechat::{self, Wechat},
 };
+pub use brake::Brake;
 pub use keys::TokenKeys;
 pub use random::{random_bytes, random_number};
 pub use settling::Settling;
@@ -63,8 +66,12 @@ pub struct Parts {
     pub jobs_due: Notify,
     /// Callbacks that are stored and are being settled.
     pub settling: Settling,
+    /// Stores callbacks.
+    pub intake: Intake,
     /// How often callers may call.
     pub limits: Limits,
+    /// Refunds that WeChat refused in the last second.
+    pub refused_refunds: Brake,
     /// What no deployment switches off.
     pub guards: Guards,
     tasks: TaskTracker,
@@ -144,7 +151,9 @@ impl App {
                 .build(),
             jobs_due: Notify::new(),
             settling: Settling::default(),
+            intake: Intake::new(database.clone(), config.database.callback_connections),
             limits: Limits::new(&config.limits),
+            refused_refunds: Brake::new(REFUSED_PER_SECOND_MAX, Duration::from_secs(1)),
             guards,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -183,6 +192,7 @@ impl App {
         self.jobs_due.notify_waiters();
         self.tasks.close();
         self.tasks.wait().await;
+        self.intake.close();
         self.database.close().await;
     }
 }

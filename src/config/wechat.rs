@@ -1,6 +1,7 @@
 //! The settings that name a mini-program and a merchant to WeChat.
 
 use super::{Secret, settings::path_or_empty};
+use crate::model::payment::LatePolicy;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use url::Url;
@@ -59,6 +60,8 @@ pub struct Pay {
     pub base_url: Url,
     /// How long a call may take.
     pub timeout_ms: u64,
+    /// The longest pause between two questions whether an order was paid; 1 to 60.
+    pub query_every_seconds: u64,
     /// Base of the callback addresses, as WeChat reaches this shop: `https://shop.example`.
     pub notify_base_url: Url,
     /// Merchant number.
@@ -87,6 +90,8 @@ pub struct Pay {
     /// File that holds `public_key`.
     #[serde(deserialize_with = "path_or_empty")]
     pub public_key_file: Option<PathBuf>,
+    /// What becomes of money that arrives for an order which closed unpaid.
+    pub late_payment: LatePolicy,
     /// Whether platform certificates are fetched from WeChat; with both, notices of either kind are accepted.
     pub platform_certificates: bool,
 }

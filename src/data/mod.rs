@@ -27,6 +27,7 @@
 mod statement;
 mod doctor;
 mod error;
+mod intake;
 mod migrate;
 mod open;
 mod session;
@@ -48,12 +49,14 @@ pub mod refund;
 pub mod shipment;
 pub mod staff;
 pub mod stock;
+pub mod suspense;
 pub mod token;
 pub mod user;
 pub mod verify;
 
 pub use doctor::Symptom;
 pub use error::Error;
+pub use intake::Intake;
 pub use open::Guards;
 pub use session::{Database, Session};
 pub use statement::{Args, Each, Row, Sql, Then};
@@ -76,6 +79,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     shipment::STATEMENTS,
     staff::STATEMENTS,
     stock::STATEMENTS,
+    suspense::STATEMENTS,
     token::STATEMENTS,
     user::STATEMENTS,
     verify::STATEMENTS,

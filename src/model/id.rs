@@ -82,6 +82,8 @@ id! {
     PushId,
     /// A call to WeChat.
     CallId,
+    /// Money in suspense.
+    SuspenseId,
 }
 
 /// Text that is no id.

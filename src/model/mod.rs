@@ -29,6 +29,7 @@ pub mod refund;
 pub mod shipment;
 pub mod staff;
 pub mod stock;
+pub mod suspense;
 pub mod time;
 pub mod timeline;
 pub mod token;

@@ -8,7 +8,7 @@ use super::{
     cashier::Invocation,
     faults::Settings,
     notice::Manner,
-    record::{Payment, User},
+    record::{Payment, Refund, User},
 };
 use axum::{
     Json, Router,
@@ -45,6 +45,7 @@ pub(super) fn routes() -> Router<Simulator> {
         .route("/_simulator/api/users/{id}/phone_code", post(phone_code))
         .route("/_simulator/api/cashier", post(open_cashier).get(find_prepay))
         .route("/_simulator/api/payments/{out_trade_no}/{act}", post(act_on_payment))
+        .route("/_simulator/api/refunds/{out_refund_no}/{act}", post(act_on_refund))
         .route("/_simulator/api/callbacks/{id}/{act}", post(act_on_callback))
         .route("/_simulator/api/push/{appid}", put(push_to))
         .route("/_simulator/api/faults", get(faults).put(set_faults))
@@ -165,6 +166,19 @@ async fn push_to(
     Ok(Json(target))
 }
 
+/// What the merchant console does with a refund that could not be handed over.
+async fn act_on_refund(
+    State(simulator): State<Simulator>,
+    Path((out_refund_no, act)): Path<(String, String)>,
+) -> Result<Json<Refund>, Error> {
+    let refund = match act.as_str() {
+        "succeed" => simulator.mend_refund(&out_refund_no, true),
+        "close" => simulator.mend_refund(&out_refund_no, false),
+        _ => Err(Error::missing("act", &act)),
+    };
+    refund.map(Json)
+}
+
 #[derive(Deserialize)]
 struct Wanted {
     /// For `forge`.
@@ -217,7 +231,10 @@ async fn set_faults(State(simulator): State<Simulator>, Json(settings): Json<Set
 
 #[cfg(test)]
 mod tests {
-    use super::super::test::{APPID, Merchant};
+    use super::super::{
+        record::RefundStatus,
+        test::{APPID, Merchant},
+    };
     use super::*;
 
     #[tokio::test]
@@ -261,6 +278,26 @@ mod tests {
         let path = format!("/_simulator/api/callbacks/{callback}/drop");
         assert_eq!(merchant.plain("POST", &path, Value::Null).await.json["state"], "dropped");
         assert!(merchant.simulator.pending_callbacks().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_refund_that_could_not_be_handed_over_is_ended_by_hand() {
+        let merchant = Merchant::new();
+        merchant.paid("order-1", 200).await;
+        let ask = json!({ "out_trade_no": "order-1", "out_refund_no": "r1", "notify_url": "https://shop.example/r",
+            "amount": { "refund": 50, "total": 200, "currency": "CNY" } });
+        assert!(merchant.post("/v3/refund/domestic/refunds", ask).await.status.is_success());
+        let act =
+            async |path: &str| merchant.plain("POST", &format!("/_simulator/api/refunds/{path}"), Value::Null).await;
+        assert_eq!(act("r1/succeed").await.status, StatusCode::CONFLICT, "it is on its way");
+        merchant.simulator.faults().change(|faults| faults.refund_result = Some(RefundStatus::Abnormal));
+        merchant.clock.advance(std::time::Duration::from_secs(11));
+        assert_eq!(act("r1/wish").await.status, StatusCode::NOT_FOUND);
+        assert_eq!(act("r2/close").await.status, StatusCode::NOT_FOUND);
+        assert_eq!(act("r1/succeed").await.json["status"], "SUCCESS");
+        assert_eq!(act("r1/close").await.status, StatusCode::CONFLICT, "once");
+        let told: Vec<_> = merchant.simulator.callbacks().into_iter().map(|callback| callback.event_type).collect();
+        assert_eq!(told[told.len() - 2..], ["REFUND.ABNORMAL", "REFUND.SUCCESS"]);
     }
 
     #[tokio::test]

@@ -172,6 +172,7 @@ fn settings(base_url: url::Url, api_v3_key: &str) -> (config::Wechat, config::Pa
     let pay = config::Pay {
         base_url,
         timeout_ms: 5000,
+        query_every_seconds: 60,
         notify_base_url: url::Url::parse("https://shop.example/").expect("url"),
         mchid: MCHID.to_owned(),
         merchant_serial: "5EA1".to_owned(),
@@ -184,6 +185,7 @@ fn settings(base_url: url::Url, api_v3_key: &str) -> (config::Wechat, config::Pa
         public_key_id: PUBLIC_KEY_ID.to_owned(),
         public_key: Secret::new(PUBLIC.0.public_key_pem()),
         public_key_file: None,
+        late_payment: "refund".parse().expect("a policy"),
         platform_certificates: false,
     };
     (wechat, pay)

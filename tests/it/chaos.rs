@@ -83,10 +83,10 @@ async fn the_matrix_finds_nothing_wrong_with_this_backend() {
 const PLANTED: [(&str, &str, &str, &str); 10] = [
     ("missing-amount-check", "callback_lost,wrong_amount,odd_amounts", "wrong_amount", "paid"),
     ("unawaited-update", "callback_lost,callback_alone,order_repeated", "callback_alone", "durable"),
-    ("paid-after-cancel", "cancel_repeated,money_late,callback_alone", "money_late", "history"),
+    ("paid-after-cancel", "cancel_repeated,money_late,callback_alone", "money_late", "stock"),
     ("local-first-close", "callback_lost,close_refused,cancel_repeated", "close_refused", "closed"),
     ("new-refund-number", "refund_race,refund_reply_lost,refund_closed", "refund_reply_lost", "refund"),
-    ("ok-on-failure", "callback_alone,database_held,forged_stale", "database_held", "durable"),
+    ("ok-on-failure", "callback_alone,database_held,api_v3_key_changed", "api_v3_key_changed", "forged"),
     ("reserialised-body", "callback_alone,callback_reformatted,keys_mixed", "callback_reformatted", "alive"),
     ("duplicate-effect", "order_repeated,callback_reordered,callback_alone", "callback_reordered", "once"),
     ("foreign-merchant", "wrong_app,wrong_merchant,callback_alone", "wrong_merchant", "paid"),

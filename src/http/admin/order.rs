@@ -3,12 +3,13 @@
 use crate::{
     app::App,
     http::{
-        extract::{Id, OrderRead, OrderShip, Params, Staff, Valid, place, rows},
+        extract::{Id, OrderPrice, OrderRead, OrderShip, Params, Staff, Valid, place, rows},
         order::{OrderDetailView, OrderParams, OrderView},
         problem::Problem,
     },
     model::{
         id::OrderId,
+        money::Fen,
         order::OrderState,
         page::Page,
         shipment::{ConfirmMethod, Logistics, Parcel, ShipmentRefusal, Shipping, ShippingReport, UploadState},
@@ -189,6 +190,30 @@ impl From<StaffDetail> for StaffOrderView {
     }
 }
 
+/// Another price for an order that is not paid.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct ChangePrice {
+    /// The version that was seen; if the order moved since, this change is refused.
+    #[garde(range(min = 1))]
+    #[schema(minimum = 1)]
+    version: i64,
+    /// What the order is to cost, delivery included, in fen: from 1 to 100 000 000.
+    #[garde(custom(payable))]
+    #[schema(minimum = 1, maximum = 100_000_000)]
+    total_fen: Fen,
+    /// Why, for the audit.
+    #[garde(length(chars, min = 1, max = 120))]
+    #[schema(min_length = 1, max_length = 120)]
+    reason: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the validator hands out references")]
+fn payable(total: &Fen, (): &()) -> garde::Result {
+    let fits = (1..=Fen::ORDER_MAX.0).contains(&total.0);
+    if fits { Ok(()) } else { Err(garde::Error::new("between 1 and 100000000 fen")) }
+}
+
 /// All orders, latest first.
 #[utoipa::path(get, path = "/admin/v1/orders", operation_id = "staff.order.list", tag = "staff",
     security(("staff" = ["order.read"])), params(OrderParams), responses((status = 200, body = inline(Page<OrderView>))))]
@@ -238,4 +263,19 @@ pub(in crate::http) async fn correct(
     Valid(body): Valid<SendShipment>,
 ) -> Result<Json<StaffOrderView>, Problem> {
     Ok(Json(service::shipment::correct(&app, &clerk, id, &body.sending()?).await?.into()))
+}
+
+/// Change the price of an order that is not paid (改价). What could be paid at the old price is closed at WeChat first; a
+/// buyer who pays meanwhile wins.
+#[utoipa::path(put, path = "/admin/v1/orders/{id}/price", operation_id = "staff.order.price", tag = "staff",
+    security(("staff" = ["order.price"])), params(("id" = OrderId, Path)), request_body = ChangePrice,
+    responses((status = 200, body = OrderDetailView)))]
+pub(in crate::http) async fn price(
+    State(app): State<App>,
+    Staff(clerk, _): Staff<OrderPrice>,
+    Id(id): Id<OrderId>,
+    Valid(body): Valid<ChangePrice>,
+) -> Result<Json<OrderDetailView>, Problem> {
+    let detail = service::price::change(&app, &clerk, id, body.version, body.total_fen, &body.reason).await?;
+    Ok(Json(detail.into()))
 }

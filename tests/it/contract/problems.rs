@@ -19,6 +19,7 @@ use weizhan::{
         shipment::ShipmentRefusal,
         staff::StaffRefusal,
         stock::StockRefusal,
+        suspense::SuspenseRefusal,
         token::TokenRefusal,
         user::UserRefusal,
     },
@@ -42,6 +43,7 @@ const REASONS: &[Reasons] = &[
     ("ShipmentRefusal", ShipmentRefusal::CODES),
     ("StaffRefusal", StaffRefusal::CODES),
     ("StockRefusal", StockRefusal::CODES),
+    ("SuspenseRefusal", SuspenseRefusal::CODES),
     ("TokenRefusal", TokenRefusal::CODES),
     ("UserRefusal", UserRefusal::CODES),
 ];

@@ -22,7 +22,8 @@ fn an_order() -> (Order, Vec<OrderLine>) {
         state: OrderState::Pending,
         version: 1,
         goods_fen: Fen(MOST - 1),
-        freight_fen: Fen(1),
+        freight_fen: Fen(3),
+        adjustment_fen: Fen(-2),
         total_fen: Fen(MOST),
         refund_held_fen: Fen(0),
         refunded_fen: Fen(0),
@@ -55,10 +56,14 @@ async fn orders_come_back() {
     assert_eq!(data::order::lines(&mut rows, order.id).await.unwrap(), lines);
     let of = data::order::lines_of(&mut rows, &[order.id, OrderId(1)]).await.unwrap();
     assert!(of.len() == 2 && of.iter().zip(&lines).all(|(of, line)| of.order_id == order.id && of.line == *line));
+    assert!(data::order::reprice(&mut rows, &order, Fen(-3), Fen(MOST - 1), "staff:1", START).await.unwrap());
+    assert!(!data::order::reprice(&mut rows, &order, Fen(-4), Fen(1), "staff:1", START).await.unwrap(), "it moved");
+    let order = Order { version: 2, adjustment_fen: Fen(-3), total_fen: Fen(MOST - 1), ..order };
+    assert_eq!(data::order::find(&mut rows, order.id).await.unwrap(), Some(order.clone()));
     let (pay, paid) = (OrderMove::Pay, OrderState::Paid);
     assert!(data::order::advance(&mut rows, &order, pay, paid, "wechat", LATER).await.unwrap());
     assert!(!data::order::advance(&mut rows, &order, pay, paid, "wechat", LATER).await.unwrap(), "it moved");
-    let moved = Order { state: paid, version: 2, paid_ms: Some(LATER), ..order.clone() };
+    let moved = Order { state: paid, version: 3, paid_ms: Some(LATER), ..order.clone() };
     assert_eq!(data::order::find(&mut rows, order.id).await.unwrap(), Some(moved));
     let first = OrderTransition {
         version: 1,
@@ -70,13 +75,21 @@ async fn orders_come_back() {
     };
     let second = OrderTransition {
         version: 2,
+        step: OrderMove::Reprice,
+        from_state: Some(OrderState::Pending),
+        to_state: OrderState::Pending,
+        actor: "staff:1".into(),
+        created_ms: START,
+    };
+    let third = OrderTransition {
+        version: 3,
         step: pay,
         from_state: Some(OrderState::Pending),
         to_state: paid,
         actor: "wechat".into(),
         created_ms: LATER,
     };
-    assert_eq!(data::order::transitions(&mut rows, order.id).await.unwrap(), [first, second]);
+    assert_eq!(data::order::transitions(&mut rows, order.id).await.unwrap(), [first, second, third]);
     let parcel = Shipment {
         id: ShipmentId(LARGE),
         order_id: order.id,
