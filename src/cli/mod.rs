@@ -10,6 +10,7 @@
 //! also works on the directory of `weizhan dev`.
 
 mod admin;
+mod chaos;
 mod check;
 mod dev;
 mod migrate;
@@ -50,6 +51,8 @@ enum Command {
     Tour(tour::Args),
     /// A simulated WeChat and WeChat Pay, for any backend in any language.
     Simulator(simulator::Args),
+    /// Do on purpose what goes wrong with payments, and check that the money is right afterwards.
+    Chaos(chaos::Args),
     /// Bring the database to the schema of this binary.
     Migrate,
     /// Show the settings as `serve` would read them, without secrets, and every fault in them.
@@ -88,6 +91,7 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Dev(args) => Box::pin(dev::run(args, &sources)).await,
         Command::Tour(args) => Box::pin(tour::command(args)).await,
         Command::Simulator(args) => simulator::run(args, &sources).await,
+        Command::Chaos(args) => Box::pin(chaos::run(args, &sources)).await,
         Command::Migrate => migrate::run(&sources).await,
         Command::Check => check::run(&sources),
         Command::Verify(args) => verify::run(args, &sources).await,

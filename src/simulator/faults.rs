@@ -37,6 +37,8 @@ pub struct Settings {
     pub fail: Vec<Failure>,
     /// Requests that are carried out and never answered.
     pub reply_lost: Vec<Loss>,
+    /// The next so many orders that the merchant closes are paid the moment before.
+    pub paid_at_close: u32,
     /// Every call of the platform interface is answered -1.
     pub busy: bool,
     /// Every request waits so long before it is carried out.
@@ -163,6 +165,14 @@ impl Faults {
         let failure = found.clone();
         settings.fail.retain(|rule| rule.count > 0);
         Some(failure)
+    }
+
+    /// Whether the order that is being closed is paid the moment before.
+    pub(super) fn take_payment(&self) -> bool {
+        let mut settings = self.lock();
+        let wanted = settings.paid_at_close > 0;
+        settings.paid_at_close -= u32::from(wanted);
+        wanted
     }
 
     fn take_loss(&self, method: &Method, path: &str) -> bool {

@@ -7,6 +7,7 @@ mod address;
 mod cache;
 mod cancellation;
 mod cart;
+mod chaos;
 mod cli;
 mod contract;
 mod data;

@@ -3,7 +3,8 @@
 import { make } from "./dom.js";
 import { word } from "./words.js";
 
-const TRICKS = ["foreign_key", "tampered", "stale", "unknown_serial", "unsigned", "sign_test", "wrong_amount"];
+const TRICKS = ["foreign_key", "tampered", "stale", "unknown_serial", "unsigned", "sign_test", "wrong_amount",
+  "wrong_merchant", "wrong_app", "wrong_payer", "wrong_currency", "reformatted"];
 const CHOICES = {
   forge: [["", "normal"], ...TRICKS.map((name) => [name, `trick_${name}`])],
   refund_result: [["", "normal"], ["ABNORMAL", "ABNORMAL"], ["CLOSED", "CLOSED"]],
