@@ -41,6 +41,7 @@ pub mod lease;
 pub mod order;
 pub mod payment;
 pub mod product;
+pub mod reconcile;
 pub mod refund;
 pub mod shipment;
 pub mod staff;
@@ -66,6 +67,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     order::STATEMENTS,
     payment::STATEMENTS,
     product::STATEMENTS,
+    reconcile::STATEMENTS,
     refund::STATEMENTS,
     shipment::STATEMENTS,
     staff::STATEMENTS,

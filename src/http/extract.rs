@@ -100,6 +100,8 @@ rights! {
     ProductWrite = Some(Permission::ProductWrite);
     /// `stock.write`.
     StockWrite = Some(Permission::StockWrite);
+    /// `bill.reconcile`.
+    BillReconcile = Some(Permission::BillReconcile);
 }
 
 /// A member of staff who has the right `R`.

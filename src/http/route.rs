@@ -61,6 +61,11 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::refund::list))
         .routes(routes!(admin::refund::approve))
         .routes(routes!(admin::refund::reject))
+        .routes(routes!(admin::reconcile::list))
+        .routes(routes!(admin::reconcile::run))
+        .routes(routes!(admin::reconcile::differences))
+        .routes(routes!(admin::reconcile::repair))
+        .routes(routes!(admin::reconcile::dismiss))
 }
 
 /// WeChat, which proves itself by its signature.

@@ -78,6 +78,8 @@ id! {
     ShipmentId,
     /// A piece of work.
     JobId,
+    /// Something in which the shop and a bill differ.
+    DifferenceId,
 }
 
 /// Text that is no id.

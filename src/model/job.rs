@@ -56,6 +56,11 @@ pub enum Work {
         /// The hour it is for, in milliseconds since 1970: one job an hour over all nodes.
         slot: i64,
     },
+    /// Compare every day that is due with WeChat's bills.
+    ReconcileBills {
+        /// Half past ten in the morning of the day it is for, in milliseconds since 1970: one job a day over all nodes.
+        slot: i64,
+    },
 }
 
 impl Work {
@@ -67,6 +72,7 @@ impl Work {
             Self::SendRefund { .. } => "send_refund",
             Self::PollRefund { .. } => "poll_refund",
             Self::CleanUp { .. } => "clean_up",
+            Self::ReconcileBills { .. } => "reconcile_bills",
         }
     }
     /// How often it may fail before it is dead. Money is not given up in a day.
@@ -76,7 +82,8 @@ impl Work {
             Self::CloseUnpaidOrder { .. }
             | Self::QueryPayment { .. }
             | Self::SendRefund { .. }
-            | Self::PollRefund { .. } => 60,
+            | Self::PollRefund { .. }
+            | Self::ReconcileBills { .. } => 60,
         }
     }
 }
@@ -124,6 +131,7 @@ mod tests {
             Work::SendRefund { refund: RefundId(1) },
             Work::PollRefund { refund: RefundId(1), step: 2 },
             Work::CleanUp { slot: 0 },
+            Work::ReconcileBills { slot: 0 },
         ];
         for work in all {
             let stored = serde_json::to_value(&work).expect("json");

@@ -22,6 +22,7 @@ pub mod order;
 pub mod page;
 pub mod payment;
 pub mod product;
+pub mod reconcile;
 pub mod refund;
 pub mod shipment;
 pub mod staff;

@@ -15,6 +15,8 @@ word_enum! {
         ProductWrite = "product.write",
         /// Change stock.
         StockWrite = "stock.write",
+        /// Compare the shop with WeChat's bills and mend what differs.
+        BillReconcile = "bill.reconcile",
     }
 }
 

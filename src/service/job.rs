@@ -40,7 +40,7 @@ pub fn subject(work: &Work) -> String {
         Work::CloseUnpaidOrder { order } => order.0,
         Work::QueryPayment { prepay, .. } => prepay.0,
         Work::SendRefund { refund } | Work::PollRefund { refund, .. } => refund.0,
-        Work::CleanUp { slot } => *slot,
+        Work::CleanUp { slot } | Work::ReconcileBills { slot } => *slot,
     };
     format!("{}:{id}", work.kind())
 }

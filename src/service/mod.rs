@@ -21,6 +21,7 @@ pub mod object;
 pub mod order;
 pub mod payment;
 pub mod product;
+pub mod reconcile;
 pub mod refund;
 pub mod shipment;
 pub mod staff;

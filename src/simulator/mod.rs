@@ -34,6 +34,7 @@ pub use error::Error;
 pub use faults::{CallbackKey, Failure, Faults, Loss, ReplyLost, Settings};
 pub use notice::{Notice, Trick};
 pub use options::{Materials, Options};
+pub use pay::BillTrick;
 pub use record::{
     Account, Attempt, Callback, CallbackState, Message, Payment, Prepay, Refund, RefundStatus, Shipment, TradeState,
     User,

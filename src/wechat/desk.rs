@@ -173,6 +173,7 @@ fn settings(base_url: url::Url, api_v3_key: &str) -> (config::Wechat, config::Pa
         public_key: Secret::new(PUBLIC.0.public_key_pem()),
         public_key_file: None,
         platform_certificates: false,
+        settles_at_once: false,
     };
     (wechat, pay)
 }

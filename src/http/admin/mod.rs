@@ -2,6 +2,7 @@
 
 pub(super) mod order;
 pub(super) mod product;
+pub(super) mod reconcile;
 pub(super) mod refund;
 pub(super) mod staff;
 pub(super) mod stock;

@@ -28,6 +28,7 @@ const ORDER_SHIP: Who = Who::Staff(Some(Permission::OrderShip));
 const REFUND_WRITE: Who = Who::Staff(Some(Permission::RefundWrite));
 const PRODUCT_WRITE: Who = Who::Staff(Some(Permission::ProductWrite));
 const STOCK_WRITE: Who = Who::Staff(Some(Permission::StockWrite));
+const BILL_RECONCILE: Who = Who::Staff(Some(Permission::BillReconcile));
 
 /// Every operation, in an order in which all of them succeed when one after the other is called by whoever may.
 pub const TABLE: &[(&str, Who)] = &[
@@ -56,6 +57,11 @@ pub const TABLE: &[(&str, Who)] = &[
     ("staff.refund.start", REFUND_WRITE),
     ("staff.refund.approve", REFUND_WRITE),
     ("staff.refund.reject", REFUND_WRITE),
+    ("staff.reconciliation.run", BILL_RECONCILE),
+    ("staff.reconciliation.list", BILL_RECONCILE),
+    ("staff.difference.list", BILL_RECONCILE),
+    ("staff.difference.repair", BILL_RECONCILE),
+    ("staff.difference.dismiss", BILL_RECONCILE),
     ("staff.sign_out", STAFF),
     ("user.view", Who::Buyer),
     ("user.change", Who::Buyer),

@@ -2,12 +2,17 @@
 
 use super::openapi::{Operation, operations};
 use crate::support::{
-    app::{APPS, TestApp},
+    app::{APPS, START, TestApp},
     client::{Answer, Client, Request, User},
     shop::Goods,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use weizhan::model::{
+    id::DifferenceId,
+    reconcile::{Difference, DifferenceKind, DifferenceState, Finding},
+    time::Day,
+};
 
 /// An id that nothing has.
 const NOTHING: &str = "4242424242424242";
@@ -28,6 +33,8 @@ pub struct World {
     paid: String,
     /// Asked for, one to be approved and one to be rejected.
     refunds: [String; 2],
+    /// Of a paid order that the shop does not know as paid: one to be repaired and one to be dismissed.
+    differences: [String; 2],
     phone_code: String,
 }
 
@@ -44,6 +51,42 @@ fn text(value: &Value) -> String {
     value.as_str().expect("an id").to_owned()
 }
 
+/// Two differences about an order that was paid without anybody telling.
+async fn differences(app: &TestApp, ann: &User, goods: &Goods) -> [String; 2] {
+    let order = ann.order(goods, 1).await.expect(201);
+    let number = app.begin_payment(ann, &order).await;
+    let paid = app.simulator.pay(&number).expect("paid");
+    let mut session = app.app.database.write().await.expect("write");
+    let mut ids = [String::new(), String::new()];
+    for (id, kind) in ids.iter_mut().zip([DifferenceKind::PaymentMissingHere, DifferenceKind::DuplicateRow]) {
+        let transaction_id = paid.transaction_id.clone().expect("a number");
+        let row = Difference {
+            id: app.app.ids.next(DifferenceId),
+            day: Day(20_261_123),
+            finding: Finding {
+                kind,
+                subject: transaction_id.clone(),
+                wechat_no: transaction_id,
+                own_no: number.clone(),
+                order_id: None,
+                bill_fen: Some(paid.total_fen),
+                own_fen: None,
+                bill_state: "SUCCESS".to_owned(),
+                own_state: String::new(),
+                happened_ms: START,
+            },
+            state: DifferenceState::Open,
+            note: String::new(),
+            created_ms: START,
+            ended_ms: None,
+        };
+        weizhan::data::reconcile::insert(&mut session, &row).await.expect("a difference");
+        *id = row.id.to_string();
+    }
+    session.commit().await.expect("commit");
+    ids
+}
+
 impl World {
     /// The shop and Ann.
     pub async fn new() -> Self {
@@ -58,10 +101,11 @@ impl World {
             let body = json!({ "amount_fen": 1, "reason": "少了" });
             *refund = text(&ann.post(&path).new_key().json(&body).send().await.expect(201)["id"]);
         }
+        let differences = differences(&app, &ann, &goods).await;
         let (address, spare_address) = (ann.address().await, ann.address().await);
         let phone_code = app.simulator.phone_code(APPS[0].0, "ann").expect("code");
         let operations = operations().into_iter().map(|one| (one.id.clone(), one)).collect();
-        Self { app, ann, operations, goods, address, spare_address, pending, paid, refunds, phone_code }
+        Self { app, ann, operations, goods, address, spare_address, pending, paid, refunds, differences, phone_code }
     }
 
     /// The call of an operation. A new operation needs a line here as well as one in the table.
@@ -80,6 +124,9 @@ impl World {
         match id {
             "staff.refund.approve" => &self.refunds[0],
             "staff.refund.reject" => &self.refunds[1],
+            "staff.difference.repair" => &self.differences[0],
+            "staff.difference.dismiss" => &self.differences[1],
+            "staff.reconciliation.run" => "2026-11-22",
             "order.receive" | "refund.request" | "staff.order.view" | "staff.order.ship" | "staff.refund.start" => {
                 &self.paid
             }
@@ -113,6 +160,7 @@ impl World {
             "staff.product.create" => product,
             "staff.product.change" => json!({ "version": 1, "product": product }),
             "staff.stock.adjust" => json!({ "delta": 1, "reason": "盘点" }),
+            "staff.difference.dismiss" => json!({ "note": "别的系统的钱" }),
             "staff.order.ship" => json!({ "carrier": "SF", "tracking_no": "SF1" }),
             _ => return None,
         })
@@ -132,14 +180,15 @@ impl Call {
 
     /// Whether its path names a thing by its id.
     pub fn names_an_id(&self) -> bool {
-        self.operation.path.contains("id}")
+        self.operation.path.contains("id}") || self.operation.path.contains("{day}")
     }
 
     /// The request without its body.
     pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
-        let path =
-            ["{id}", "{sku_id}", "{*key}"].iter().fold(path.clone(), |path, name| path.replace(name, &self.path_id));
+        let path = ["{id}", "{sku_id}", "{day}", "{*key}"]
+            .iter()
+            .fold(path.clone(), |path, name| path.replace(name, &self.path_id));
         let mut request = client.request(method.clone(), &path);
         let parameters = body["parameters"].as_array();
         if parameters.is_some_and(|all| all.iter().any(|one| one["name"] == "Idempotency-Key")) {
