@@ -18,6 +18,7 @@ mod kill;
 mod order;
 mod payment;
 mod product;
+mod reconcile;
 mod refund;
 mod schedule;
 mod serve;

@@ -7,8 +7,8 @@ use crate::{
         id::DifferenceId,
         money::Fen,
         reconcile::{
-            self, Bill, BillEntry, BillPayment, BillRefund, Difference, DifferenceState, EDGE, EntryKind, Finding,
-            HORIZON_DAYS, Own, ReconcileRefusal, Reconciliation, Rules,
+            self, Bill, BillEntry, BillPayment, BillRefund, Difference, DifferenceKind, DifferenceState, EDGE,
+            EntryKind, Finding, HORIZON_DAYS, Own, ReconcileRefusal, Reconciliation, Rules,
         },
         refusal::Refusal,
         time::{Day, Timestamp},
@@ -19,7 +19,7 @@ use crate::{
         pay::{FundBill, FundKind, Statement, TradeBill},
     },
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Most characters of an error that a day keeps.
 const ERROR_CHARS_MAX: usize = 500;
@@ -183,10 +183,10 @@ async fn keep(app: &App, day: Day, bill: &Bill, found: &[Finding]) -> Result<(us
     let now = app.now();
     let mut session = app.database.write().await?;
     let known = data::reconcile::list_of_day(&mut session, day).await?;
+    let mut known: HashMap<_, _> = known.iter().map(|row| (key(&row.finding), row)).collect();
     let (mut open, mut new) = (0, 0);
     for finding in found {
-        let same = |row: &&Difference| row.finding.kind == finding.kind && row.finding.subject == finding.subject;
-        match known.iter().find(same) {
+        match known.remove(&key(finding)) {
             Some(row) if row.state == DifferenceState::Dismissed => continue,
             Some(row) if row.state == DifferenceState::Open && row.finding == *finding => {}
             Some(row) => {
@@ -200,15 +200,17 @@ async fn keep(app: &App, day: Day, bill: &Bill, found: &[Finding]) -> Result<(us
         }
         open += 1;
     }
-    for row in known.iter().filter(|row| row.state == DifferenceState::Open) {
-        let is_found = |finding: &Finding| finding.kind == row.finding.kind && finding.subject == row.finding.subject;
-        if !found.iter().any(is_found) {
-            data::reconcile::close(&mut session, row.id, DifferenceState::Resolved, "", now).await?;
-        }
+    for row in known.values().filter(|row| row.state == DifferenceState::Open) {
+        data::reconcile::close(&mut session, row.id, DifferenceState::Resolved, "", now).await?;
     }
     data::reconcile::finish_day(&mut session, &figures(day, bill, now), now).await?;
     session.commit().await?;
     Ok((open, new))
+}
+
+/// What names a difference within its day.
+fn key(finding: &Finding) -> (DifferenceKind, &str) {
+    (finding.kind, &finding.subject)
 }
 
 async fn insert(
