@@ -117,7 +117,7 @@ fn each_difference_is_found_alone_and_by_its_name() {
         (PaymentStateDiffers, "42", |_, own| drop(own.payments.remove("42"))),
         (PaymentStateDiffers, "42", |_, own| own.payments.get_mut("42").expect("payment").refunds = 0),
         (PaymentStateDiffers, "41", |_, own| {
-            own.payments.get_mut("41").expect("payment").order_state = OrderState::Closed
+            own.payments.get_mut("41").expect("payment").order_state = OrderState::Closed;
         }),
         (PaymentStateDiffers, "43", |bill, _| bill.payments[2].state = "REVOKED".to_owned()),
         (PaymentForeign, "41", |_, own| {

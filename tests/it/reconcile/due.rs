@@ -3,12 +3,8 @@
 use super::{DAY, catch_up, end, morning_after, open, owner, shop, tricks, until};
 use crate::support::{app::TestApp, rows::changed, shop::failing};
 use serde_json::{Value, json};
-use std::time::Duration;
 use weizhan::{
-    model::{
-        reconcile::RETRY_AFTER,
-        time::{Day, days, minutes},
-    },
+    model::time::{Day, days, minutes},
     service::reconcile,
     simulator::BillTrick::{self, *},
 };
@@ -71,9 +67,9 @@ async fn a_bill_that_is_being_made_is_asked_for_each_half_hour() {
     for _ in 0..2 {
         catch_up(&app).await;
         assert_eq!(states(&app).await, ["20261123 waiting"]);
-        app.advance(RETRY_AFTER - Duration::from_millis(1));
+        app.advance(minutes(29));
         assert_eq!(app.run_jobs().await, 0);
-        app.advance(Duration::from_millis(1));
+        app.advance(minutes(1));
     }
     let told = app.rows().texts("SELECT error FROM reconciliations").await;
     assert_eq!(told, ["WeChat is still making the bill"]);

@@ -71,8 +71,9 @@ fn entries(rows: &[Row], tricks: &[BillTrick]) -> Vec<Entry> {
         match trick {
             BillTrick::DropEntry { business_no } => entries.retain(|entry| entry.business_no != *business_no),
             BillTrick::EntryAmount { business_no, amount_fen } => {
-                let entry = entries.iter_mut().find(|entry| entry.business_no == *business_no);
-                entry.into_iter().for_each(|entry| entry.amount = *amount_fen);
+                if let Some(entry) = entries.iter_mut().find(|entry| entry.business_no == *business_no) {
+                    entry.amount = *amount_fen;
+                }
             }
             BillTrick::AddEntry { business_no, amount_fen, at_ms } => entries.push(Entry {
                 at: *at_ms,
