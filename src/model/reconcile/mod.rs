@@ -1,23 +1,22 @@
 //! The shop against WeChat's bills: what a bill says, what the rows say, and every way in which the two can differ.
 
+mod bill;
 mod diff;
 mod fund;
+mod own;
 #[cfg(test)]
 mod test;
 
+pub use bill::{Bill, BillEntry, BillPayment, BillRefund, EntryKind};
 pub use diff::{diff, remains, unmatched_at_edge};
+pub use own::{Own, OwnAttempt, OwnPayment, OwnRefund};
 
 use crate::model::{
     id::{DifferenceId, OrderId},
     money::Fen,
-    order::OrderState,
-    refund::RefundState,
     time::{Day, Timestamp, days, minutes},
 };
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 /// A bill of a day is there at ten in the morning of the next; it is asked for half an hour later.
 pub const DUE_AFTER: Duration = minutes(24 * 60 + 10 * 60 + 30);
@@ -191,143 +190,6 @@ pub struct Difference {
     pub created_ms: Timestamp,
     /// When it ceased to be open.
     pub ended_ms: Option<Timestamp>,
-}
-
-/// What the bill says of a payment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BillPayment {
-    /// WeChat's number.
-    pub transaction_id: String,
-    /// Our number.
-    pub out_trade_no: String,
-    /// The price.
-    pub total_fen: Fen,
-    /// What of it is settled.
-    pub settled_fen: Fen,
-    /// `SUCCESS`; anything else means that the money is not there any more.
-    pub state: String,
-    /// When.
-    pub at_ms: Timestamp,
-}
-
-/// What the bill says of a refund.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BillRefund {
-    /// WeChat's number.
-    pub refund_id: String,
-    /// Our number.
-    pub out_refund_no: String,
-    /// How much.
-    pub amount_fen: Fen,
-    /// What of it is settled.
-    pub settled_fen: Fen,
-    /// `SUCCESS`, `PROCESSING`, `FAIL`, `CHANGE`.
-    pub state: String,
-    /// When it was asked for.
-    pub at_ms: Timestamp,
-}
-
-/// What an entry is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EntryKind {
-    /// A payment.
-    Trade,
-    /// A refund.
-    Refund,
-    /// A fee of either.
-    Fee,
-}
-
-/// An entry of the merchant's account that belongs to a trade.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BillEntry {
-    /// Its own number.
-    pub flow_no: String,
-    /// WeChat's number of the payment or refund.
-    pub business_no: String,
-    /// What for.
-    pub kind: EntryKind,
-    /// How much.
-    pub amount_fen: Fen,
-    /// When.
-    pub at_ms: Timestamp,
-}
-
-/// Both bills of a day.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Bill {
-    /// Payments, in the order of the bill.
-    pub payments: Vec<BillPayment>,
-    /// Refunds.
-    pub refunds: Vec<BillRefund>,
-    /// Entries that belong to trades.
-    pub entries: Vec<BillEntry>,
-}
-
-/// A payment of the shop with its order.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct OwnPayment {
-    /// WeChat's number.
-    pub transaction_id: String,
-    /// Our number.
-    pub out_trade_no: String,
-    /// For which order.
-    pub order_id: OrderId,
-    /// How much.
-    pub total_fen: Fen,
-    /// Whether it paid the order.
-    pub accepted: bool,
-    /// When it was paid.
-    pub success_ms: Timestamp,
-    /// Where the order stands.
-    pub order_state: OrderState,
-    /// How many refunds of it are on their way or done.
-    pub refunds: i64,
-}
-
-/// An attempt to be paid with its order.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct OwnAttempt {
-    /// Our number.
-    pub out_trade_no: String,
-    /// For which order.
-    pub order_id: OrderId,
-    /// What was asked for.
-    pub total_fen: Fen,
-    /// Where the order stands.
-    pub order_state: OrderState,
-}
-
-/// A refund of the shop.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct OwnRefund {
-    /// Our number.
-    pub out_refund_no: String,
-    /// WeChat's number, once it gave one.
-    pub refund_id: Option<String>,
-    /// Of which order.
-    pub order_id: OrderId,
-    /// How much.
-    pub amount_fen: Fen,
-    /// Where it stands.
-    pub state: RefundState,
-    /// When it was sent.
-    pub sent_ms: Option<Timestamp>,
-}
-
-/// What the rows say of everything that the bills of a day name, and of that day.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Own {
-    /// Payments by WeChat's number.
-    pub payments: HashMap<String, OwnPayment>,
-    /// Attempts by our number.
-    pub attempts: HashMap<String, OwnAttempt>,
-    /// WeChat's numbers of money that waits in suspense, where staff see it.
-    pub suspended: HashSet<String>,
-    /// Refunds by our number.
-    pub refunds: HashMap<String, OwnRefund>,
-    /// WeChat's numbers of payments and refunds that are differences already, here or on other days.
-    pub noted: HashSet<String>,
 }
 
 /// What else comparing needs to know.
