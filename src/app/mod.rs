@@ -4,6 +4,7 @@
 
 mod keys;
 mod random;
+mod settling;
 mod vault;
 
 pub use crate::cache::limit::{Caller, Limited};
@@ -21,6 +22,7 @@ use crate::{
 };
 pub use keys::TokenKeys;
 pub use random::{random_bytes, random_number};
+pub use settling::Settling;
 use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -59,6 +61,8 @@ pub struct Parts {
     pub sign_ins: moka::sync::Cache<SignInId, Arc<(SignIn, Timestamp)>>,
     /// Rung when a job was enqueued that is due at once: a hint, the worker also looks by itself.
     pub jobs_due: Notify,
+    /// Callbacks that are stored and are being settled.
+    pub settling: Settling,
     /// How often callers may call.
     pub limits: Limits,
     /// What no deployment switches off.
@@ -139,6 +143,7 @@ impl App {
                 .time_to_live(Duration::from_mins(1))
                 .build(),
             jobs_due: Notify::new(),
+            settling: Settling::default(),
             limits: Limits::new(&config.limits),
             guards,
             tasks: TaskTracker::new(),

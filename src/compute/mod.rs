@@ -10,13 +10,15 @@
 //! [`Claim`](crate::model::job::Claim). What recurs gets a line in [`schedule`].
 
 pub mod lease;
+pub mod notice;
 pub mod schedule;
 pub mod worker;
 
 use crate::app::App;
 
-/// Start the worker and the schedule of this node; both stop with the application.
+/// Start the worker, the schedule and the look for callbacks of this node; they stop with the application.
 pub fn start(app: &App) {
     app.spawn(worker::work(app.clone()));
     app.spawn(schedule::keep(app.clone()));
+    app.spawn(notice::keep(app.clone()));
 }

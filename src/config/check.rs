@@ -86,6 +86,7 @@ impl Check {
             ("limits.phone_per_user_per_minute", limits.phone_per_user_per_minute.into()),
             ("limits.staff_sign_in_per_ip_per_minute", limits.staff_sign_in_per_ip_per_minute.into()),
             ("database.connections_max", database.connections_max.into()),
+            ("database.callback_connections", database.callback_connections.into()),
             ("database.acquire_timeout_ms", database.acquire_timeout_ms),
             ("database.lock_wait_seconds", database.lock_wait_seconds.into()),
             ("cache.timeout_ms", cache.timeout_ms),

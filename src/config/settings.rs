@@ -123,6 +123,8 @@ pub struct Database {
     pub url_file: Option<PathBuf>,
     /// Connections of this node.
     pub connections_max: u32,
+    /// Connections that store callbacks and do nothing else; on MySQL and MariaDB.
+    pub callback_connections: u32,
     /// How long a request waits for a connection.
     pub acquire_timeout_ms: u64,
     /// How long a statement waits for the lock of a row.

@@ -3,10 +3,20 @@
 use super::{Each, Error, Session, Then};
 use crate::model::{
     id::JobId,
-    job::{Claim, Job, JobState, Work},
+    job::{Claim, Job, JobRow, JobState, Work},
     time::Timestamp,
 };
 use std::time::Duration;
+
+macro_rules! select {
+    ($rest:literal) => {
+        (concat!(
+            "SELECT id, kind, state, run_ms, attempt, attempts_max, dedupe_key, last_error, created_ms, ended_ms ",
+            "FROM jobs WHERE ",
+            $rest
+        ))
+    };
+}
 
 statements! {
     INSERT = "INSERT INTO jobs (id, kind, payload, state, run_ms, attempt, attempts_max, lease_ms, lease_token, dedupe_key,
@@ -39,6 +49,9 @@ statements! {
                   WHERE state = 'running' AND attempt >= attempts_max AND id IN ({?})";
     SWEEP = "UPDATE jobs SET state = 'ready', run_ms = ? WHERE state = 'running' AND id IN ({?})";
     REDRIVE = "UPDATE jobs SET state = 'ready', run_ms = ?, attempt = 0, ended_ms = NULL WHERE id = ? AND state = 'dead'";
+    LIST_BY_KEYS = (select!("dedupe_key IN ({?}) ORDER BY id"));
+    LIST_IN = (select!("state = ? AND id < ? ORDER BY id DESC LIMIT ?"));
+    FIND = (select!("id = ?"));
     COUNT = "SELECT COUNT(*) FROM jobs WHERE state = ?";
     NEXT_DUE = "SELECT MIN(run_ms) FROM jobs WHERE state = 'ready'";
     PURGE = "DELETE FROM jobs WHERE state = 'done' AND ended_ms < ?";
@@ -144,6 +157,18 @@ pub async fn sweep(session: &mut Session, now: Timestamp) -> Result<u64, Error> 
 /// Try a dead job once more, from the first attempt.
 pub async fn redrive(session: &mut Session, id: JobId, now: Timestamp) -> Result<bool, Error> {
     Ok(session.execute(REDRIVE, (now, id)).await? == 1)
+}
+/// The jobs that follow any of these subjects.
+pub async fn list_by_keys(session: &mut Session, keys: &[String]) -> Result<Vec<JobRow>, Error> {
+    session.all(LIST_BY_KEYS, Each(keys.iter().map(|key| (key.as_str(),)).collect())).await
+}
+/// Jobs in a state, latest first.
+pub async fn list(session: &mut Session, state: JobState, before: i64, limit: i64) -> Result<Vec<JobRow>, Error> {
+    session.all(LIST_IN, (state, before, limit)).await
+}
+/// One job.
+pub async fn find(session: &mut Session, id: JobId) -> Result<Option<JobRow>, Error> {
+    session.optional(FIND, (id,)).await
 }
 /// How many jobs are in a state.
 pub async fn count(session: &mut Session, state: JobState) -> Result<i64, Error> {

@@ -36,7 +36,7 @@ const fn same(name: &'static str, text: &'static str) -> Sql {
 /// Run what has not run yet.
 pub(super) async fn run(database: &Database) -> Result<(), Error> {
     match database {
-        Database::MySql(pool) => {
+        Database::MySql { pool, .. } => {
             // A connection of its own, closed at the end: the lock belongs to it and goes with it.
             let mut lock = pool.acquire().await.map_err(Error::of("data::migrate"))?.detach();
             let taken = take_lock(&mut lock).await;

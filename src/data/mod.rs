@@ -34,10 +34,12 @@ mod writer;
 
 pub mod address;
 pub mod audit;
+pub mod call;
 pub mod cart;
 pub mod idempotency;
 pub mod job;
 pub mod lease;
+pub mod notice;
 pub mod order;
 pub mod payment;
 pub mod product;
@@ -60,10 +62,12 @@ pub use statement::{Args, Each, Row, Sql, Then};
 pub const STATEMENTS: &[&[Sql]] = &[
     address::STATEMENTS,
     audit::STATEMENTS,
+    call::STATEMENTS,
     cart::STATEMENTS,
     idempotency::STATEMENTS,
     job::STATEMENTS,
     lease::STATEMENTS,
+    notice::STATEMENTS,
     order::STATEMENTS,
     payment::STATEMENTS,
     product::STATEMENTS,

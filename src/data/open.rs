@@ -35,6 +35,7 @@ impl Database {
     pub async fn open_guarded(settings: &config::Database, guards: Guards) -> Result<Self, Error> {
         let database = Self::connect(settings, guards).await?;
         migrate::run(&database).await?;
+        warm_up(&database, settings).await?;
         let symptoms = doctor::examine(&database).await?;
         for symptom in &symptoms {
             tracing::warn!(%symptom, "the database is not set up as the promises need");
@@ -57,25 +58,8 @@ impl Database {
 
 async fn mysql(url: &str, settings: &config::Database, guards: Guards) -> Result<Database, Error> {
     let options = MySqlConnectOptions::from_str(url).map_err(Error::of("data::open"))?.disable_statement_logging();
-    let lock_wait = settings.lock_wait_seconds;
-    let pool = MySqlPoolOptions::new()
-        .max_connections(settings.connections_max)
-        .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
+    let pool = mysql_pool(settings, settings.connections_max, Duration::from_secs(5))
         .max_lifetime(Duration::from_mins(10))
-        // A ping before each use would cost a quarter of the reads; only a connection that rested is asked.
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                Ok(meta.idle_for < Duration::from_secs(5) || sqlx::Connection::ping(connection).await.is_ok())
-            })
-        })
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
-                sqlx::query("SET SESSION innodb_lock_wait_timeout = ?").bind(lock_wait).execute(connection).await?;
-                Ok(())
-            })
-        })
         .after_release(move |connection, _| {
             Box::pin(async move {
                 if guards.rollback_on_release {
@@ -84,10 +68,48 @@ async fn mysql(url: &str, settings: &config::Database, guards: Guards) -> Result
                 Ok(true)
             })
         })
-        .connect_with(options)
+        .connect_with(options.clone())
         .await
         .map_err(Error::of("data::open"))?;
-    Ok(Database::MySql(pool))
+    // Nothing is begun on these, so nothing is left open on them. They live long: when the database is slow there is no
+    // time to connect, which takes several round trips, nor to prepare the one statement that runs on them.
+    let callbacks = mysql_pool(settings, settings.callback_connections, Duration::from_mins(1))
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(options);
+    Ok(Database::MySql { pool, callbacks })
+}
+
+/// A pool whose connections are asked whether they still live when they have rested for so long.
+fn mysql_pool(settings: &config::Database, connections_max: u32, rest: Duration) -> MySqlPoolOptions {
+    let lock_wait = settings.lock_wait_seconds;
+    MySqlPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
+        // A ping before each use would cost a quarter of the reads.
+        .test_before_acquire(false)
+        .before_acquire(move |connection, meta| {
+            Box::pin(async move { Ok(meta.idle_for < rest || sqlx::Connection::ping(connection).await.is_ok()) })
+        })
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+                sqlx::query("SET SESSION innodb_lock_wait_timeout = ?").bind(lock_wait).execute(connection).await?;
+                Ok(())
+            })
+        })
+}
+
+/// Connect all that callbacks may use, with the statement prepared that stores one.
+async fn warm_up(database: &Database, settings: &config::Database) -> Result<(), Error> {
+    let Database::MySql { .. } = database else { return Ok(()) };
+    let mut sessions = Vec::new();
+    for _ in 0..settings.callback_connections {
+        let mut session = database.alone().await?;
+        session.prepare(super::notice::STORE).await?;
+        sessions.push(session);
+    }
+    Ok(())
 }
 
 async fn sqlite(url: &str, timeout: Duration) -> Result<Database, Error> {

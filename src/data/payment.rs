@@ -1,9 +1,9 @@
-//! Rows of `prepays`, `payments`, `notices` and `suspense`.
+//! Rows of `prepays`, `payments` and `suspense`.
 
-use super::{Error, Session};
+use super::{Each, Error, Session};
 use crate::model::{
     id::{OrderId, PrepayId},
-    payment::{Payment, PaymentFact, Prepay, PrepayState, SuspenseReason},
+    payment::{Payment, PaymentFact, Prepay, PrepayState, Suspense, SuspenseReason},
     time::Timestamp,
 };
 
@@ -35,9 +35,10 @@ statements! {
                      created_ms FROM payments WHERE order_id = ? ORDER BY id";
     INSERT_PAYMENT = "INSERT INTO payments (id, transaction_id, order_id, out_trade_no, total_fen, openid, accepted, source,
                       success_ms, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    INSERT_NOTICE = "INSERT INTO notices (notify_id, kind, body_sha256, outcome, received_ms) VALUES (?, ?, ?, ?, ?)";
     INSERT_SUSPENSE = "INSERT INTO suspense (transaction_id, reason, out_trade_no, total_fen, fact, resolved, created_ms)
                        VALUES (?, ?, ?, ?, ?, ?, ?)";
+    LIST_SUSPENSE = "SELECT transaction_id, reason, out_trade_no, total_fen, fact, resolved, created_ms FROM suspense
+                     WHERE out_trade_no IN ({?}) ORDER BY created_ms, transaction_id";
     COUNT_SUSPENSE = "SELECT COUNT(*) FROM suspense WHERE resolved = ?";
 }
 
@@ -112,17 +113,6 @@ pub async fn insert(session: &mut Session, row: &Payment) -> Result<bool, Error>
     );
     session.insert_new(INSERT_PAYMENT, values).await
 }
-/// A verified callback; `false` when it came before.
-pub async fn insert_notice(
-    session: &mut Session,
-    notify_id: &str,
-    kind: &str,
-    body_sha256: &str,
-    outcome: &str,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    session.insert_new(INSERT_NOTICE, (notify_id, kind, body_sha256, outcome, now)).await
-}
 /// Money that fits no order; `false` when it waits there already.
 pub async fn suspend(
     session: &mut Session,
@@ -134,6 +124,13 @@ pub async fn suspend(
     let (transaction, number) = (fact.transaction_id.as_str(), fact.out_trade_no.as_str());
     let row = (transaction, reason, number, fact.total_fen, text, false, now);
     session.insert_new(INSERT_SUSPENSE, row).await
+}
+/// Money that came under the numbers of these attempts and fitted no order.
+pub async fn list_suspense(session: &mut Session, prepays: &[Prepay]) -> Result<Vec<Suspense>, Error> {
+    if prepays.is_empty() {
+        return Ok(Vec::new());
+    }
+    session.all(LIST_SUSPENSE, Each(prepays.iter().map(|prepay| (prepay.out_trade_no.as_str(),)).collect())).await
 }
 /// How much money waits for staff, in pieces.
 pub async fn count_suspense(session: &mut Session) -> Result<i64, Error> {

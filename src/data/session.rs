@@ -17,7 +17,12 @@ use sqlx::{
 #[derive(Debug, Clone)]
 pub enum Database {
     /// MySQL or MariaDB.
-    MySql(MySqlPool),
+    MySql {
+        /// Connections for everything.
+        pool: MySqlPool,
+        /// Connections for callbacks alone: they are stored however busy the others are.
+        callbacks: MySqlPool,
+    },
     /// SQLite.
     Sqlite {
         /// Connections that cannot write.
@@ -49,7 +54,7 @@ impl Database {
     /// A connection for reading. What was acknowledged before is seen.
     pub async fn read(&self) -> Result<Session, Error> {
         let link = match self {
-            Self::MySql(pool) => pool.acquire().await.map(Link::MySqlRead),
+            Self::MySql { pool, .. } => pool.acquire().await.map(Link::MySqlRead),
             Self::Sqlite { readers, .. } => readers.acquire().await.map(Link::SqliteRead),
         };
         link.map(Session).map_err(Error::of("data::read"))
@@ -57,10 +62,21 @@ impl Database {
     /// A transaction for writing.
     pub async fn write(&self) -> Result<Session, Error> {
         match self {
-            Self::MySql(pool) => pool.begin().await.map(Link::MySqlWrite).map_err(Error::of("data::write")),
+            Self::MySql { pool, .. } => pool.begin().await.map(Link::MySqlWrite).map_err(Error::of("data::write")),
             Self::Sqlite { writer, .. } => writer.begin().await.map(Link::SqliteWrite),
         }
         .map(Session)
+    }
+    /// A connection for one statement that writes and lasts by itself, of those kept for callbacks. Commit it all the
+    /// same: SQLite knows no other way.
+    pub async fn alone(&self) -> Result<Session, Error> {
+        match self {
+            Self::MySql { callbacks, .. } => {
+                let link = callbacks.acquire().await.map(Link::MySqlRead);
+                link.map(Session).map_err(Error::of("data::alone"))
+            }
+            Self::Sqlite { .. } => self.write().await,
+        }
     }
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
@@ -69,14 +85,17 @@ impl Database {
     /// `mysql` or `sqlite`.
     pub const fn dialect(&self) -> &'static str {
         match self {
-            Self::MySql(_) => "mysql",
+            Self::MySql { .. } => "mysql",
             Self::Sqlite { .. } => "sqlite",
         }
     }
     /// Finish what is under way and let go of all connections.
     pub async fn close(&self) {
         match self {
-            Self::MySql(pool) => pool.close().await,
+            Self::MySql { pool, callbacks } => {
+                pool.close().await;
+                callbacks.close().await;
+            }
             Self::Sqlite { readers, writer } => {
                 readers.close().await;
                 writer.close().await;

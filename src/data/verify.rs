@@ -78,6 +78,8 @@ statements! {
         WHERE j.dedupe_key = CONCAT('close_unpaid_order:', o.id) AND j.state IN ('ready', 'running'))";
     JOB_REFUND = "SELECT r.id FROM refunds r WHERE r.state IN ('approved', 'processing') AND NOT EXISTS (SELECT 1 FROM jobs j
         WHERE j.dedupe_key IN (CONCAT('send_refund:', r.id), CONCAT('poll_refund:', r.id)) AND j.state IN ('ready', 'running'))";
+    NOTICE_SETTLED = "SELECT received_ms FROM notices WHERE (outcome = 'waiting' AND failures >= 5)
+        OR (outcome = 'waiting') = (settled_ms IS NOT NULL)";
     JOB_DEAD = "SELECT id FROM jobs WHERE state = 'dead' OR attempt > attempts_max";
 }
 
@@ -111,6 +113,7 @@ pub const CHECKS: &[Check] = &[
     check("product.sales", "pieces sold are the pieces of paid orders", "product", SALES),
     check("job.close", "every unpaid order has a job that will close it", "order", JOB_CLOSE),
     check("job.refund", "every refund under way has a job that follows it", "refund", JOB_REFUND),
+    check("notice.settled", "every acknowledged callback was settled or is tried", "received_ms", NOTICE_SETTLED),
     check("job.dead", "no job has been given up", "job", JOB_DEAD),
 ];
 

@@ -96,6 +96,10 @@ rights! {
     OrderShip = Some(Permission::OrderShip);
     /// `refund.write`.
     RefundWrite = Some(Permission::RefundWrite);
+    /// `payment.write`.
+    PaymentWrite = Some(Permission::PaymentWrite);
+    /// `job.write`.
+    JobWrite = Some(Permission::JobWrite);
     /// `product.write`.
     ProductWrite = Some(Permission::ProductWrite);
     /// `stock.write`.

@@ -78,6 +78,8 @@ id! {
     ShipmentId,
     /// A piece of work.
     JobId,
+    /// A call to WeChat.
+    CallId,
     /// Something in which the shop and a bill differ.
     DifferenceId,
 }

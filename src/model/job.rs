@@ -112,6 +112,56 @@ pub struct Job {
     pub run_ms: Timestamp,
 }
 
+/// A job as it stands, for people who look.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Serialize)]
+pub struct JobRow {
+    /// Which.
+    pub id: JobId,
+    /// What there is to do.
+    pub kind: String,
+    /// Where it stands.
+    pub state: JobState,
+    /// When it is or was due.
+    pub run_ms: Timestamp,
+    /// How often it was tried.
+    pub attempt: i64,
+    /// How often it may be tried.
+    pub attempts_max: i64,
+    /// What it follows, if it follows one thing.
+    pub dedupe_key: Option<String>,
+    /// Why it failed last.
+    pub last_error: Option<String>,
+    /// When it was enqueued.
+    pub created_ms: Timestamp,
+    /// When it ended.
+    pub ended_ms: Option<Timestamp>,
+}
+
+refusals! {
+    /// Why a job is not tried once more.
+    pub enum JobRefusal {
+        /// No such job.
+        NotFound = Missing, "job.not_found", "no such job";
+        /// Only a job that was given up is tried once more.
+        StateForbids { state: JobState } = Conflict, "job.state_forbids", "the job is {state}";
+    }
+}
+
+impl crate::model::refusal::Refusal for JobRefusal {
+    fn kind(&self) -> crate::model::refusal::Kind {
+        self.kind_of()
+    }
+    fn code(&self) -> &'static str {
+        self.code_of()
+    }
+    fn state(&self) -> Option<&'static str> {
+        match self {
+            Self::StateForbids { state } => Some(state.word()),
+            Self::NotFound => None,
+        }
+    }
+}
+
 /// How long a job waits after its `attempt`-th failure: 1 s, 2 s, 4 s … up to 15 min, times `spread` (0.8 to 1.2)
 /// so that jobs which failed together do not come back together.
 pub fn backoff(attempt: i64, spread: f64) -> Duration {

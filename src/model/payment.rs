@@ -132,6 +132,25 @@ pub struct PaymentFact {
     pub success_ms: Timestamp,
 }
 
+/// Money that fits no order and waits for staff.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Serialize)]
+pub struct Suspense {
+    /// WeChat's number of it: unique.
+    pub transaction_id: String,
+    /// Why it fits none.
+    pub reason: SuspenseReason,
+    /// The number it came under.
+    pub out_trade_no: String,
+    /// How much, in fen.
+    pub total_fen: Fen,
+    /// What WeChat said, as JSON.
+    pub fact: String,
+    /// Whether staff have dealt with it.
+    pub resolved: bool,
+    /// When it came.
+    pub created_ms: Timestamp,
+}
+
 /// What a statement about money means for its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {

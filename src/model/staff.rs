@@ -11,6 +11,10 @@ word_enum! {
         OrderShip = "order.ship",
         /// Give money back.
         RefundWrite = "refund.write",
+        /// Settle money that needs a person: replay callbacks, decide about suspense and differences.
+        PaymentWrite = "payment.write",
+        /// See jobs and try given-up ones once more.
+        JobWrite = "job.write",
         /// Change products and categories.
         ProductWrite = "product.write",
         /// Change stock.

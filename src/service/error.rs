@@ -44,6 +44,10 @@ impl Fault {
     pub fn contended(text: &'static str) -> Self {
         Self { kind: FaultKind::Contended, source: text.into() }
     }
+    /// Whether the database is away.
+    pub fn is_database(&self) -> bool {
+        self.kind == FaultKind::Database
+    }
     /// The whole chain, for the log.
     pub fn chain(&self) -> String {
         let mut text = self.source.to_string();

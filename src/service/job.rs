@@ -5,11 +5,12 @@ use crate::{
     data::{self, Session},
     model::{
         id::JobId,
-        job::{Claim, Work},
+        job::{Claim, JobRefusal, JobRow, JobState, Work},
+        page::{Page, Place},
         refusal::Refusal,
         time::{Timestamp, days},
     },
-    service::{Error, Fault, Never, attempt},
+    service::{Error, Fault, Never, attempt, audit, staff::Clerk},
 };
 
 /// What is to become of a job whose use case has run.
@@ -65,8 +66,38 @@ pub async fn end_alone<R: Refusal>(app: &App, claim: &Claim, next: &Next) -> Res
     .await
 }
 
+/// A page of jobs in a state, latest first, for staff.
+pub async fn list(
+    app: &App,
+    state: JobState,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Page<JobRow>, Error<JobRefusal>> {
+    let mut session = app.database.read().await?;
+    let rows = data::job::list(&mut session, state, before.unwrap_or(i64::MAX), limit + 1).await?;
+    Ok(Page::cut(rows, limit, |job| Place { value: 0, id: job.id.0 }))
+}
+
+/// Try a job that was given up once more, from the first attempt.
+pub async fn redrive(app: &App, clerk: &Clerk, id: JobId) -> Result<JobRow, Error<JobRefusal>> {
+    let job = attempt(|| async {
+        let mut act = audit::begin(app).await?;
+        let seen = data::job::find(&mut act, id).await?.ok_or(JobRefusal::NotFound)?;
+        if !data::job::redrive(&mut act, id, app.now()).await? {
+            return Err(JobRefusal::StateForbids { state: seen.state }.into());
+        }
+        let job = data::job::find(&mut act, id).await?.ok_or(JobRefusal::NotFound)?;
+        act.commit(app, clerk, "job.redrive", &format!("job:{id}"), &seen).await.map(|()| job)
+    })
+    .await?;
+    app.jobs_due.notify_one();
+    Ok(job)
+}
+
 /// How long answers to idempotency keys are kept.
 const KEYS_KEPT_DAYS: u64 = 7;
+/// How long the lines of calls to WeChat are kept: refunds are possible for a year.
+const CALLS_KEPT_DAYS: u64 = 400;
 
 /// Delete what is past its time.
 pub async fn clean_up(app: &App, claim: &Claim) -> Result<(), Error<Never>> {
@@ -75,6 +106,7 @@ pub async fn clean_up(app: &App, claim: &Claim) -> Result<(), Error<Never>> {
         let now = app.now();
         data::idempotency::purge(&mut session, now.minus(days(KEYS_KEPT_DAYS))).await?;
         data::job::purge(&mut session, now.minus(days(app.config.jobs.keep_days))).await?;
+        data::call::purge(&mut session, now.minus(days(CALLS_KEPT_DAYS))).await?;
         end(&mut session, claim, &Next::Done, now).await?;
         session.commit().await?;
         Ok(())

@@ -26,6 +26,7 @@ pub mod refund;
 pub mod shipment;
 pub mod staff;
 pub mod stock;
+pub mod timeline;
 pub mod token;
 pub mod user;
 pub mod verify;

@@ -241,3 +241,23 @@ async fn a_job_of_another_version_holds_up_nobody() {
     assert_eq!(app.run_jobs().await, 1);
     app.end().await;
 }
+
+#[tokio::test]
+async fn staff_try_a_job_that_was_given_up_once_more() {
+    let app = TestApp::new().await;
+    let (goods, ann, owner) = (app.goods(100, 5).await, app.buyer("ann").await, app.owner().await);
+    let order = ann.order(&goods, 1).await.expect(201);
+    app.spoil("UPDATE jobs SET state = 'dead', last_error = 'x', attempt = 60 WHERE kind = 'close_unpaid_order'").await;
+    let dead = owner.get("/admin/v1/jobs").send().await.expect(200);
+    let job = &dead["items"][0];
+    assert_eq!((dead["items"].as_array().unwrap().len(), &job["last_error"]), (1, &serde_json::json!("x")));
+    assert_eq!(job["subject"], format!("close_unpaid_order:{}", order["id"].as_str().unwrap()));
+    let redrive = format!("/admin/v1/jobs/{}/redrive", job["id"].as_str().unwrap());
+    assert_eq!(owner.post(&redrive).send().await.expect(200)["state"], "ready");
+    owner.post(&redrive).send().await.expect_problem(409, "job.state_forbids");
+    owner.post("/admin/v1/jobs/42/redrive").send().await.expect_problem(404, "job.not_found");
+    app.advance(minutes(31));
+    app.run_jobs().await;
+    assert_eq!(ann.see(&order).await["state"], "closed");
+    app.end().await;
+}

@@ -1,8 +1,10 @@
 //! For the people who run the shop. Every handler names the right it asks for in its `Staff<…>`.
 
+pub(super) mod job;
 pub(super) mod order;
 pub(super) mod product;
 pub(super) mod reconcile;
 pub(super) mod refund;
 pub(super) mod staff;
 pub(super) mod stock;
+pub(super) mod timeline;

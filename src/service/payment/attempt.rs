@@ -1,6 +1,9 @@
 //! Attempts to be paid: begun, asked after, and ended.
 
-use super::settle::{Ending, Outcome, fact, settle};
+use super::{
+    ask as wechat_pay,
+    settle::{Ending, Outcome, fact, settle},
+};
 use crate::{
     app::{App, random_number},
     data,
@@ -103,7 +106,7 @@ async fn ask_for_handle(app: &App, order: &Order, prepay: &Prepay) -> Result<Str
         total: prepay.total_fen,
         expires: order.expires_ms,
     };
-    app.wechat.prepay(&wanted).await
+    wechat_pay::prepay(app, order.id, &wanted).await
 }
 
 async fn keep_handle(app: &App, id: PrepayId, handle: &str) -> Result<bool, Error<PaymentRefusal>> {
@@ -127,7 +130,7 @@ pub async fn end_attempt<R: Refusal>(app: &App, prepay: &Prepay) -> Result<Ended
     if query(app, prepay).await?.is_some() {
         return Ok(Ended::Paid);
     }
-    match app.wechat.close(&prepay.out_trade_no).await {
+    match wechat_pay::close(app, prepay.order_id, &prepay.out_trade_no).await {
         Ok(Closing::AlreadyPaid) => {
             // Paid between our question and our order to close.
             let settled = query(app, prepay).await?;
@@ -152,7 +155,7 @@ async fn close_here<R: Refusal>(app: &App, id: PrepayId) -> Result<Ended, Error<
 
 /// Ask WeChat, and settle what it says; `None` when nothing was paid.
 async fn query<R: Refusal>(app: &App, prepay: &Prepay) -> Result<Option<Outcome>, Error<R>> {
-    match app.wechat.find_transaction(&prepay.out_trade_no).await? {
+    match wechat_pay::transaction(app, prepay.order_id, &prepay.out_trade_no).await? {
         Some(transaction) if transaction.is_paid() => {
             let fact = fact(&transaction, FactSource::Query)?;
             settle(app, &fact, &Ending::Nothing).await.map(Some)
@@ -179,7 +182,7 @@ pub async fn follow(app: &App, claim: &Claim, id: PrepayId, step: usize) -> Resu
     let Some(prepay) = prepay.filter(|prepay| prepay.state == PrepayState::Open) else {
         return job::end_alone(app, claim, &Next::Done).await;
     };
-    if let Some(transaction) = app.wechat.find_transaction(&prepay.out_trade_no).await?
+    if let Some(transaction) = wechat_pay::transaction(app, prepay.order_id, &prepay.out_trade_no).await?
         && transaction.is_paid()
     {
         let fact = fact(&transaction, FactSource::Query)?;

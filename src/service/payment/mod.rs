@@ -1,12 +1,14 @@
 //! Money that comes in. [`settle()`] is the one way: notices, queries and the buyer's "I paid" all end there, and nothing
 //! else can mark an order as paid.
 
+mod ask;
 mod attempt;
 mod notice;
 mod settle;
 
 pub use crate::wechat::pay::RequestPayment;
+pub(super) use ask::{refund as send_refund, refund_state, transaction};
 pub use attempt::{Ended, ask, begin, end_attempt, follow};
-pub use notice::{NoticeAnswer, NoticeKind, notice};
+pub use notice::{NoticeAnswer, NoticeKind, notice, replay, sweep};
 pub(super) use settle::accepted;
 pub use settle::{Ending, Outcome, fact, settle};

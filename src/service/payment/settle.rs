@@ -69,14 +69,10 @@ pub enum Ending {
     Nothing,
     /// The job that asked.
     Job(Claim),
-    /// The notice that told: its id, its kind and the hash of its body.
+    /// The stored notice that told.
     Notice {
         /// WeChat's id of it.
         id: String,
-        /// `TRANSACTION.SUCCESS`.
-        kind: String,
-        /// Of the raw body.
-        body_sha256: String,
     },
 }
 
@@ -86,8 +82,9 @@ impl Ending {
         match self {
             Self::Nothing => {}
             Self::Job(claim) => job::end(session, claim, &Next::Done, app.now()).await?,
-            Self::Notice { id, kind, body_sha256 } => {
-                data::payment::insert_notice(session, id, kind, body_sha256, outcome, app.now()).await?;
+            Self::Notice { id } => {
+                // Whoever else settled it has done the same, for it has one effect; the first word stays.
+                data::notice::settle(session, id, outcome, app.now()).await?;
             }
         }
         Ok(())

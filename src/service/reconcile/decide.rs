@@ -8,7 +8,7 @@ use crate::{
         id::DifferenceId,
         page::{Page, Place},
         payment::FactSource,
-        reconcile::{self, Difference, DifferenceKind, DifferenceState, ReconcileRefusal, Reconciliation},
+        reconcile::{self, Difference, DifferenceKind, DifferenceState, Finding, ReconcileRefusal, Reconciliation},
         time::Day,
     },
     service::{
@@ -17,6 +17,7 @@ use crate::{
         refund,
         staff::Clerk,
     },
+    wechat::pay::{RefundState, Transaction},
 };
 use serde_json::json;
 
@@ -77,14 +78,11 @@ pub async fn repair(app: &App, clerk: &Clerk, id: DifferenceId) -> Result<Differ
         return Err(ReconcileRefusal::NotRepairable { kind: finding.kind }.into());
     }
     let outcome = if finding.kind == DifferenceKind::RefundStateDiffers {
-        let told = app.wechat.find_refund(&finding.own_no).await?.ok_or(ReconcileRefusal::NotConfirmed)?;
-        let fact = refund::fact(&told);
+        let fact = refund::fact(&confirmed_refund(app, finding).await?);
         refund::learn::<ReconcileRefusal>(app, &fact, &Ending::Nothing).await?;
         fact.state.word()
     } else {
-        let told = app.wechat.find_transaction(&finding.own_no).await?;
-        let told = told.filter(|told| told.is_paid() && told.transaction_id.as_ref() == Some(&finding.wechat_no));
-        let fact = payment::fact(&told.ok_or(ReconcileRefusal::NotConfirmed)?, FactSource::Bill)?;
+        let fact = payment::fact(&confirmed_payment(app, finding).await?, FactSource::Bill)?;
         payment::settle::<ReconcileRefusal>(app, &fact, &Ending::Nothing).await?.word()
     };
     let own = gather(app, &finding.as_bill(), None).await?;
@@ -92,6 +90,25 @@ pub async fn repair(app: &App, clerk: &Clerk, id: DifferenceId) -> Result<Differ
         return Err(ReconcileRefusal::Remains.into());
     }
     close(app, clerk, &seen, DifferenceState::Repaired, outcome, "difference.repair").await
+}
+
+/// The payment as WeChat has it now; a line in the time line of its order, where it has one.
+async fn confirmed_payment(app: &App, finding: &Finding) -> Result<Transaction, Error<ReconcileRefusal>> {
+    let told = match finding.order_id {
+        Some(order) => payment::transaction(app, order, &finding.own_no).await?,
+        None => app.wechat.find_transaction(&finding.own_no).await?,
+    };
+    let told = told.filter(|told| told.is_paid() && told.transaction_id.as_ref() == Some(&finding.wechat_no));
+    Ok(told.ok_or(ReconcileRefusal::NotConfirmed)?)
+}
+
+/// The refund as WeChat has it now.
+async fn confirmed_refund(app: &App, finding: &Finding) -> Result<RefundState, Error<ReconcileRefusal>> {
+    let told = match finding.order_id {
+        Some(order) => payment::refund_state(app, order, &finding.own_no).await?,
+        None => app.wechat.find_refund(&finding.own_no).await?,
+    };
+    Ok(told.ok_or(ReconcileRefusal::NotConfirmed)?)
 }
 
 /// Staff looked at it, and it may stay; they say why.

@@ -13,6 +13,7 @@ use crate::{
     service::{
         Error, Fault, attempt,
         job::{self, Next},
+        payment,
     },
     wechat::pay::{RefundOrder, RefundState as Told},
 };
@@ -26,7 +27,7 @@ pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<Re
     };
     // It may have arrived the last time, with its reply lost.
     if refund.sent_ms.is_some()
-        && let Some(told) = app.wechat.find_refund(&refund.out_refund_no).await?
+        && let Some(told) = payment::refund_state(app, refund.order_id, &refund.out_refund_no).await?
     {
         return conclude(app, claim, id, &told, 0).await;
     }
@@ -40,7 +41,7 @@ pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<Re
         refund: refund.amount_fen,
         total: refund.paid_fen,
     };
-    let told = app.wechat.refund(&order).await?;
+    let told = payment::send_refund(app, refund.order_id, &order).await?;
     conclude(app, claim, id, &told, 0).await
 }
 
@@ -66,7 +67,7 @@ pub async fn poll(app: &App, claim: &Claim, id: RefundId, step: u32) -> Result<(
     let Some(refund) = refund.filter(|refund| refund.state == RefundState::Processing) else {
         return job::end_alone(app, claim, &Next::Done).await;
     };
-    if let Some(told) = app.wechat.find_refund(&refund.out_refund_no).await? {
+    if let Some(told) = payment::refund_state(app, refund.order_id, &refund.out_refund_no).await? {
         return conclude(app, claim, id, &told, step + 1).await;
     }
     let next = Next::Again(Work::PollRefund { refund: id, step: step + 1 }, next_poll(app.now(), step + 1));

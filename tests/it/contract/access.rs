@@ -25,6 +25,8 @@ pub enum Who {
 const STAFF: Who = Who::Staff(None);
 const ORDER_READ: Who = Who::Staff(Some(Permission::OrderRead));
 const ORDER_SHIP: Who = Who::Staff(Some(Permission::OrderShip));
+const JOB_WRITE: Who = Who::Staff(Some(Permission::JobWrite));
+const PAYMENT_WRITE: Who = Who::Staff(Some(Permission::PaymentWrite));
 const REFUND_WRITE: Who = Who::Staff(Some(Permission::RefundWrite));
 const PRODUCT_WRITE: Who = Who::Staff(Some(Permission::ProductWrite));
 const STOCK_WRITE: Who = Who::Staff(Some(Permission::StockWrite));
@@ -52,11 +54,15 @@ pub const TABLE: &[(&str, Who)] = &[
     ("staff.stock.adjust", STOCK_WRITE),
     ("staff.order.list", ORDER_READ),
     ("staff.order.view", ORDER_READ),
+    ("staff.order.timeline", ORDER_READ),
+    ("staff.notice.replay", PAYMENT_WRITE),
     ("staff.order.ship", ORDER_SHIP),
     ("staff.refund.list", ORDER_READ),
     ("staff.refund.start", REFUND_WRITE),
     ("staff.refund.approve", REFUND_WRITE),
     ("staff.refund.reject", REFUND_WRITE),
+    ("staff.job.list", JOB_WRITE),
+    ("staff.job.redrive", JOB_WRITE),
     ("staff.reconciliation.run", BILL_RECONCILE),
     ("staff.reconciliation.list", BILL_RECONCILE),
     ("staff.difference.list", BILL_RECONCILE),
@@ -141,7 +147,7 @@ async fn without_a_token_or_with_one_of_the_other_kind_nothing_opens() {
     let after = dump(&world.app.app.database).await;
     // Public operations were called as well, and wrongly: none of them wrote.
     assert_eq!(changed(&before, &after), Vec::<String>::new());
-    world.app.end().await;
+    world.end().await;
 }
 
 #[tokio::test]
@@ -163,7 +169,7 @@ async fn what_is_anothers_is_not_there() {
     }
     assert_eq!(tried, 9);
     assert_eq!(changed(&before, &dump(&world.app.app.database).await), Vec::<String>::new());
-    world.app.end().await;
+    world.end().await;
 }
 
 #[tokio::test]
@@ -179,7 +185,7 @@ async fn staff_without_the_right_are_refused_and_change_nothing() {
         }
         assert_eq!(changed(&before, &dump(&world.app.app.database).await), Vec::<String>::new(), "{right}");
     }
-    world.app.end().await;
+    world.end().await;
 }
 
 /// The other half of the refusals above: with the right and nothing else the very same calls succeed.
@@ -204,5 +210,5 @@ async fn the_right_alone_is_enough() {
     }
     assert_eq!(clerks.len(), Permission::ALL.len() + 1);
     world.app.run_jobs().await;
-    world.app.end().await;
+    world.end().await;
 }

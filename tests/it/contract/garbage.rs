@@ -114,7 +114,7 @@ async fn no_body_breaks_anything() {
         }
     }
     world.app.run_jobs().await;
-    world.app.end().await;
+    world.end().await;
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn no_id_breaks_anything() {
             assert!(refused, "{id} of {wrong}: {} {}", answer.status, answer.text);
         }
     }
-    world.app.end().await;
+    world.end().await;
 }
 
 #[tokio::test]
@@ -197,5 +197,5 @@ async fn no_query_breaks_anything() {
             caller.get(&format!("{path}?cursor={cursor}")).send().await.expect(200);
         }
     }
-    world.app.end().await;
+    world.end().await;
 }

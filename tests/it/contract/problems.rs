@@ -8,6 +8,8 @@ use weizhan::{
     model::{
         address::AddressRefusal,
         cart::CartRefusal,
+        job::JobRefusal,
+        notice::NoticeRefusal,
         object::ObjectRefusal,
         order::OrderRefusal,
         payment::PaymentRefusal,
@@ -30,6 +32,8 @@ type Reasons = (&'static str, &'static [(&'static str, Kind, &'static str)]);
 const REASONS: &[Reasons] = &[
     ("AddressRefusal", AddressRefusal::CODES),
     ("CartRefusal", CartRefusal::CODES),
+    ("JobRefusal", JobRefusal::CODES),
+    ("NoticeRefusal", NoticeRefusal::CODES),
     ("ObjectRefusal", ObjectRefusal::CODES),
     ("OrderRefusal", OrderRefusal::CODES),
     ("PaymentRefusal", PaymentRefusal::CODES),

@@ -8,10 +8,14 @@ use crate::support::{
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use weizhan::model::{
-    id::DifferenceId,
-    reconcile::{Difference, DifferenceKind, DifferenceState, Finding},
-    time::Day,
+use weizhan::{
+    data,
+    model::{
+        id::{DifferenceId, JobId},
+        job::Work,
+        reconcile::{Difference, DifferenceKind, DifferenceState, Finding},
+        time::Day,
+    },
 };
 
 /// An id that nothing has.
@@ -33,6 +37,10 @@ pub struct World {
     paid: String,
     /// Asked for, one to be approved and one to be rejected.
     refunds: [String; 2],
+    /// Of the payment that was paid.
+    notice: String,
+    /// Was given up.
+    job: String,
     /// Of a paid order that the shop does not know as paid: one to be repaired and one to be dismissed.
     differences: [String; 2],
     phone_code: String,
@@ -80,7 +88,7 @@ async fn differences(app: &TestApp, ann: &User, goods: &Goods) -> [String; 2] {
             created_ms: START,
             ended_ms: None,
         };
-        weizhan::data::reconcile::insert(&mut session, &row).await.expect("a difference");
+        data::reconcile::insert(&mut session, &row).await.expect("a difference");
         *id = row.id.to_string();
     }
     session.commit().await.expect("commit");
@@ -92,7 +100,8 @@ impl World {
     pub async fn new() -> Self {
         let app = TestApp::new().await;
         let (goods, ann) = (app.goods(1_000, 50).await, app.buyer("ann").await);
-        let (paid, _) = app.paid_order(&ann, &goods, 2).await;
+        let (paid, number) = app.paid_order(&ann, &goods, 2).await;
+        let notice = app.callback_of(&number).id;
         let paid = text(&paid["id"]);
         let pending = text(&ann.order(&goods, 1).await.expect(201)["id"]);
         let mut refunds = [String::new(), String::new()];
@@ -103,9 +112,36 @@ impl World {
         }
         let differences = differences(&app, &ann, &goods).await;
         let (address, spare_address) = (ann.address().await, ann.address().await);
+        let mut rows = app.app.database.write().await.expect("write");
+        let (work, now) = (Work::CleanUp { slot: 1 }, app.app.now());
+        let job = app.app.ids.next(JobId);
+        assert!(data::job::enqueue(&mut rows, job, &work, now, None, now).await.expect("a job"));
+        rows.commit().await.expect("commit");
+        app.spoil(&format!("UPDATE jobs SET state = 'dead' WHERE id = {job}")).await;
         let phone_code = app.simulator.phone_code(APPS[0].0, "ann").expect("code");
         let operations = operations().into_iter().map(|one| (one.id.clone(), one)).collect();
-        Self { app, ann, operations, goods, address, spare_address, pending, paid, refunds, differences, phone_code }
+        Self {
+            app,
+            ann,
+            operations,
+            goods,
+            address,
+            spare_address,
+            pending,
+            paid,
+            refunds,
+            notice,
+            job: job.to_string(),
+            differences,
+            phone_code,
+        }
+    }
+
+    /// Try what was given up once more, and end.
+    pub async fn end(self) {
+        self.app.rows().execute("UPDATE jobs SET state = 'ready' WHERE state = 'dead'").await;
+        self.app.run_jobs().await;
+        self.app.end().await;
     }
 
     /// The call of an operation. A new operation needs a line here as well as one in the table.
@@ -130,6 +166,9 @@ impl World {
             "order.receive" | "refund.request" | "staff.order.view" | "staff.order.ship" | "staff.refund.start" => {
                 &self.paid
             }
+            "staff.job.redrive" => &self.job,
+            "staff.notice.replay" => &self.notice,
+            "staff.order.timeline" => &self.paid,
             "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
             "cart.put" | "cart.remove" | "staff.stock.adjust" => &self.goods.sku_id,
             "address.change" | "address.remove" => &self.spare_address,
@@ -186,7 +225,7 @@ impl Call {
     /// The request without its body.
     pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
-        let path = ["{id}", "{sku_id}", "{day}", "{*key}"]
+        let path = ["{id}", "{sku_id}", "{notify_id}", "{day}", "{*key}"]
             .iter()
             .fold(path.clone(), |path, name| path.replace(name, &self.path_id));
         let mut request = client.request(method.clone(), &path);

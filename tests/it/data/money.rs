@@ -6,10 +6,13 @@ use serde_json::{Value, json};
 use weizhan::{
     data,
     model::{
-        id::{OrderId, PaymentId, PrepayId, RefundId},
+        call::{Call, Operation},
+        id::{CallId, OrderId, PaymentId, PrepayId, RefundId},
         money::Fen,
+        notice::{Notice, RefusedNotice, WAITING},
         payment::{FactSource, Payment, PaymentFact, Prepay, PrepayState, SuspenseReason},
         refund::{Refund, RefundCause, RefundState},
+        time::Timestamp,
     },
 };
 
@@ -54,9 +57,6 @@ async fn money_comes_back() {
     assert!(!data::payment::insert(&mut rows, &twice).await.unwrap(), "known by WeChat's number");
     assert_eq!(data::payment::find(&mut rows, "42").await.unwrap(), Some(payment.clone()));
     assert_eq!(data::payment::list(&mut rows, order_id).await.unwrap(), [payment]);
-    for new in [true, false] {
-        assert_eq!(data::payment::insert_notice(&mut rows, "n", "k", "hash", "paid", START).await.unwrap(), new);
-    }
     let fact: PaymentFact = serde_json::from_value::<PaymentFact>(a_fact()).unwrap();
     assert!(data::payment::suspend(&mut rows, &fact, SuspenseReason::AmountDiffers, START).await.unwrap());
     assert_eq!(data::payment::count_suspense(&mut rows).await.unwrap(), 1);
@@ -103,6 +103,78 @@ async fn money_that_goes_back_comes_back() {
     assert_eq!(data::refund::list_all(&mut rows, Some(RefundState::Succeeded), MOST, 9).await.unwrap(), [over]);
     assert_eq!(data::refund::last_sent(&mut rows, "42").await.unwrap(), Some(LATER));
     assert_eq!(data::refund::last_sent(&mut rows, "43").await.unwrap(), None);
+    drop(rows);
+    app.end().await;
+}
+
+#[tokio::test]
+async fn callbacks_and_calls_come_back() {
+    let app = TestApp::new().await;
+    let mut rows = write(&app).await;
+    let notice = Notice {
+        notify_id: "n-1".into(),
+        event_type: "TRANSACTION.SUCCESS".into(),
+        subject: "T1".into(),
+        headers: r#"{"wechatpay-serial":"x"}"#.into(),
+        body: format!(r#"{{"text":"{TEXT}"}}"#),
+        outcome: WAITING.into(),
+        received: 1,
+        failures: 0,
+        due_ms: LATER,
+        received_ms: START,
+        last_ms: START,
+        settled_ms: None,
+    };
+    for new in [true, false] {
+        assert_eq!(data::notice::insert(&mut rows, &notice).await.unwrap(), new);
+    }
+    assert_eq!(data::notice::list_waiting(&mut rows, START).await.unwrap(), [], "not due");
+    assert_eq!(data::notice::list_waiting(&mut rows, LATER).await.unwrap(), std::slice::from_ref(&notice));
+    assert!(data::notice::come_again(&mut rows, "n-1", LATER).await.unwrap());
+    assert!(data::notice::put_off(&mut rows, "n-1", Timestamp(LATER.0 + 1)).await.unwrap());
+    for first in [true, false] {
+        assert_eq!(data::notice::settle(&mut rows, "n-1", "accepted", LATER).await.unwrap(), first);
+    }
+    let settled = Notice {
+        outcome: "accepted".into(),
+        received: 2,
+        failures: 1,
+        due_ms: Timestamp(LATER.0 + 1),
+        last_ms: LATER,
+        settled_ms: Some(LATER),
+        ..notice.clone()
+    };
+    assert_eq!(data::notice::find(&mut rows, "n-1").await.unwrap(), Some(settled.clone()));
+    assert_eq!(data::notice::list(&mut rows, &["T0", "T1"]).await.unwrap(), [settled]);
+    let Notice { notify_id, event_type, subject, headers, body, .. } = notice;
+    let refused = RefusedNotice {
+        notify_id,
+        reason: "timestamp".into(),
+        event_type,
+        subject,
+        headers,
+        body,
+        received: 1,
+        received_ms: START,
+        last_ms: START,
+    };
+    data::notice::insert_refused(&mut rows, &refused).await.unwrap();
+    data::notice::insert_refused(&mut rows, &RefusedNotice { last_ms: LATER, ..refused.clone() }).await.unwrap();
+    let twice = RefusedNotice { received: 2, last_ms: LATER, ..refused };
+    assert_eq!(data::notice::list_refused(&mut rows, &["T1"]).await.unwrap(), [twice]);
+    let call = Call {
+        id: CallId(LARGE),
+        order_id: OrderId(LARGE),
+        operation: Operation::QueryRefund,
+        subject: "R1".into(),
+        answer: "SYSTEM_ERROR".into(),
+        message: TEXT.into(),
+        took_ms: 5,
+        created_ms: START,
+    };
+    data::call::insert(&mut rows, &call).await.unwrap();
+    assert_eq!(data::call::list(&mut rows, OrderId(LARGE)).await.unwrap(), [call]);
+    assert_eq!(data::call::purge(&mut rows, LATER).await.unwrap(), 1);
     drop(rows);
     app.end().await;
 }

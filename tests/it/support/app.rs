@@ -153,12 +153,22 @@ impl TestApp {
 
     /// Run every job that is due; how many there were.
     pub async fn run_jobs(&self) -> usize {
+        service::payment::sweep(&self.app).await.expect("callbacks");
         compute::worker::run_due(&self.app).await.expect("jobs")
     }
 
     /// Let WeChat deliver what is due; how many callbacks were sent.
     pub async fn deliver(&self) -> usize {
-        self.simulator.deliver_due().await.expect("callbacks")
+        let count = self.simulator.deliver_due().await.expect("callbacks");
+        self.settled().await;
+        count
+    }
+
+    /// Wait until nothing is being settled: callbacks are answered before they are carried out.
+    pub async fn settled(&self) {
+        while !self.app.settling.is_idle() {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Everything that must be true of the rows, by name, with the rows that break it.
@@ -260,6 +270,7 @@ pub fn settings(
     let mut settings = vec![
         ("database.url", database_url.to_owned()),
         ("database.connections_max", "12".to_owned()),
+        ("database.callback_connections", "3".to_owned()),
         ("storage.directory", objects.display().to_string()),
         ("auth.token_key", "a token key of the tests, long enough for anybody".to_owned()),
         ("privacy.data_key", "a data key of the tests, long enough for anybody".to_owned()),

@@ -132,6 +132,8 @@ impl TestApp {
         for (name, value) in &letter.headers {
             request = request.header(name, value);
         }
-        request.send().await
+        let answer = request.send().await;
+        self.settled().await;
+        answer
     }
 }

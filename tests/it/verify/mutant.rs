@@ -152,6 +152,18 @@ pub(super) const MONEY: &[Mutant] = &[
 
 pub(super) const JOBS: &[Mutant] = &[
     (
+        &["notice.settled"],
+        "UPDATE notices SET outcome = 'waiting' WHERE outcome = 'accepted'",
+        "UPDATE notices SET outcome = 'accepted' WHERE outcome = 'waiting'",
+    ),
+    (
+        &["notice.settled"],
+        "UPDATE notices SET outcome = 'waiting', settled_ms = settled_ms - 9999999999999, failures = 5
+         WHERE outcome = 'accepted'",
+        "UPDATE notices SET outcome = 'accepted', settled_ms = settled_ms + 9999999999999, failures = 0
+         WHERE outcome = 'waiting'",
+    ),
+    (
         &["job.close"],
         "UPDATE jobs SET state = 'done' WHERE dedupe_key = 'close_unpaid_order:{pending}'",
         "UPDATE jobs SET state = 'ready' WHERE dedupe_key = 'close_unpaid_order:{pending}'",
