@@ -43,11 +43,13 @@ pub mod notice;
 pub mod order;
 pub mod payment;
 pub mod product;
+pub mod push;
 pub mod reconcile;
 pub mod refund;
 pub mod shipment;
 pub mod staff;
 pub mod stock;
+pub mod suspense;
 pub mod token;
 pub mod user;
 pub mod verify;
@@ -71,11 +73,13 @@ pub const STATEMENTS: &[&[Sql]] = &[
     order::STATEMENTS,
     payment::STATEMENTS,
     product::STATEMENTS,
+    push::STATEMENTS,
     reconcile::STATEMENTS,
     refund::STATEMENTS,
     shipment::STATEMENTS,
     staff::STATEMENTS,
     stock::STATEMENTS,
+    suspense::STATEMENTS,
     token::STATEMENTS,
     user::STATEMENTS,
     verify::STATEMENTS,

@@ -46,7 +46,10 @@ macro_rules! payments {
 
 macro_rules! refunds {
     ($rest:literal) => {
-        (concat!("SELECT out_refund_no, refund_id, order_id, amount_fen, state, sent_ms FROM refunds WHERE ", $rest))
+        (concat!(
+            "SELECT out_refund_no, refund_id, order_id, amount_fen, state, last_sent_ms FROM refunds WHERE ",
+            $rest
+        ))
     };
 }
 
@@ -81,7 +84,8 @@ statements! {
     LIST_SUSPENDED = "SELECT transaction_id FROM suspense WHERE transaction_id IN ({?})";
     LIST_REFUNDS = (refunds!("out_refund_no IN ({?})"));
     LIST_REFUNDS_BY_WECHAT = (refunds!("refund_id IN ({?})"));
-    LIST_REFUNDS_OF_TIME = (refunds!("sent_ms >= ? AND sent_ms < ?"));
+    /// WeChat counts a refund to the day on which it took it: that of the last sending, since one that was taken is not sent again.
+    LIST_REFUNDS_OF_TIME = (refunds!("last_sent_ms >= ? AND last_sent_ms < ?"));
 }
 
 /// One day.

@@ -4,7 +4,7 @@
 //! `compute::worker`, a use case in `service`.
 
 use crate::model::{
-    id::{JobId, OrderId, PrepayId, RefundId},
+    id::{JobId, OrderId, PrepayId, PushId, RefundId},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -56,6 +56,23 @@ pub enum Work {
         /// The hour it is for, in milliseconds since 1970: one job an hour over all nodes.
         slot: i64,
     },
+    /// Tell WeChat what was sent of an order.
+    UploadShipping {
+        /// Which.
+        order: OrderId,
+        /// As its shipping stood then; a later version has a job of its own.
+        version: i64,
+    },
+    /// Take an order for received when nobody has confirmed it in time.
+    ReceiveOrder {
+        /// Which.
+        order: OrderId,
+    },
+    /// Do what a message of WeChat asks for.
+    HandlePush {
+        /// Which.
+        push: PushId,
+    },
     /// Compare every day that is due with WeChat's bills.
     ReconcileBills {
         /// Half past ten in the morning of the day it is for, in milliseconds since 1970: one job a day over all nodes.
@@ -72,6 +89,9 @@ impl Work {
             Self::SendRefund { .. } => "send_refund",
             Self::PollRefund { .. } => "poll_refund",
             Self::CleanUp { .. } => "clean_up",
+            Self::UploadShipping { .. } => "upload_shipping",
+            Self::ReceiveOrder { .. } => "receive_order",
+            Self::HandlePush { .. } => "handle_push",
             Self::ReconcileBills { .. } => "reconcile_bills",
         }
     }
@@ -83,6 +103,9 @@ impl Work {
             | Self::QueryPayment { .. }
             | Self::SendRefund { .. }
             | Self::PollRefund { .. }
+            | Self::UploadShipping { .. }
+            | Self::ReceiveOrder { .. }
+            | Self::HandlePush { .. }
             | Self::ReconcileBills { .. } => 60,
         }
     }
@@ -181,6 +204,9 @@ mod tests {
             Work::SendRefund { refund: RefundId(1) },
             Work::PollRefund { refund: RefundId(1), step: 2 },
             Work::CleanUp { slot: 0 },
+            Work::UploadShipping { order: OrderId(1), version: 2 },
+            Work::ReceiveOrder { order: OrderId(1) },
+            Work::HandlePush { push: PushId(1) },
             Work::ReconcileBills { slot: 0 },
         ];
         for work in all {

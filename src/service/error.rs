@@ -44,6 +44,10 @@ impl Fault {
     pub fn contended(text: &'static str) -> Self {
         Self { kind: FaultKind::Contended, source: text.into() }
     }
+    /// What WeChat said, if it is WeChat's.
+    pub fn wechat(&self) -> Option<&wechat::Error> {
+        self.source.downcast_ref()
+    }
     /// Whether the database is away.
     pub fn is_database(&self) -> bool {
         self.kind == FaultKind::Database

@@ -101,7 +101,7 @@ async fn told(
     for notice in data::notice::list_refused(session, &subjects).await? {
         events.push(event(notice.received_ms, EventKind::RefusedNotice, &notice.subject, &notice.reason, &notice));
     }
-    for row in data::payment::list_suspense(session, prepays).await? {
+    for row in data::suspense::list_of(session, prepays).await? {
         events.push(event(row.created_ms, EventKind::Suspense, &row.out_trade_no, row.reason.word(), &row));
     }
     Ok(())

@@ -7,4 +7,5 @@ pub(super) mod reconcile;
 pub(super) mod refund;
 pub(super) mod staff;
 pub(super) mod stock;
+pub(super) mod suspense;
 pub(super) mod timeline;

@@ -154,7 +154,7 @@ fn missing_refunds(day: Day, bill: &Bill, own: &Own, rules: &Rules, found: &mut 
     let before = rules.day_before.as_ref();
     for ours in own.refunds.values() {
         let taken = matches!(ours.state, RefundState::Processing | RefundState::Succeeded | RefundState::Abnormal);
-        let Some(sent_ms) = ours.sent_ms.filter(|sent| taken && is_of(day, *sent, rules)) else { continue };
+        let Some(sent_ms) = ours.last_sent_ms.filter(|sent| taken && is_of(day, *sent, rules)) else { continue };
         let number = ours.out_refund_no.as_str();
         if !known.contains(number) && !before.is_some_and(|before| before.contains(number)) {
             found.push(Finding {

@@ -50,8 +50,8 @@ pub struct OwnRefund {
     pub amount_fen: Fen,
     /// Where it stands.
     pub state: RefundState,
-    /// When it was sent.
-    pub sent_ms: Option<Timestamp>,
+    /// When it was sent last, which is when WeChat took it.
+    pub last_sent_ms: Option<Timestamp>,
 }
 
 /// What the rows say of everything that the bills of a day name, and of that day.

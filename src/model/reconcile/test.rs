@@ -87,7 +87,7 @@ fn day() -> (Bill, Own, Rules) {
         order_id: OrderId(1),
         amount_fen: Fen(40),
         state: RefundState::Succeeded,
-        sent_ms: Some(at(900)),
+        last_sent_ms: Some(at(900)),
     };
     own.refunds.insert("R3".to_owned(), ours);
     let bill = Bill { payments, refunds: vec![refund], entries };

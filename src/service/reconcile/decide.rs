@@ -95,7 +95,7 @@ pub async fn repair(app: &App, clerk: &Clerk, id: DifferenceId) -> Result<Differ
 /// The payment as WeChat has it now; a line in the time line of its order, where it has one.
 async fn confirmed_payment(app: &App, finding: &Finding) -> Result<Transaction, Error<ReconcileRefusal>> {
     let told = match finding.order_id {
-        Some(order) => payment::transaction(app, order, &finding.own_no).await?,
+        Some(order) => payment::find_transaction(app, order, &finding.own_no).await?,
         None => app.wechat.find_transaction(&finding.own_no).await?,
     };
     let told = told.filter(|told| told.is_paid() && told.transaction_id.as_ref() == Some(&finding.wechat_no));
