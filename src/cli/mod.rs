@@ -16,6 +16,7 @@ mod dev;
 mod migrate;
 mod openapi;
 mod private;
+mod reconcile;
 mod seed;
 mod serve;
 mod server;
@@ -59,6 +60,8 @@ enum Command {
     Check,
     /// Recompute from the rows what must be true of them; exits 1 when anything is not.
     Verify(verify::Args),
+    /// Compare days with WeChat's bills; exits 1 when a difference is open or a day could not be compared.
+    Reconcile(reconcile::Args),
     /// Accounts of staff.
     Admin(admin::Args),
     /// Put demo products into the shop; what is there already is left alone.
@@ -95,6 +98,7 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Migrate => migrate::run(&sources).await,
         Command::Check => check::run(&sources),
         Command::Verify(args) => verify::run(args, &sources).await,
+        Command::Reconcile(args) => reconcile::run(args, &sources).await,
         Command::Admin(args) => admin::run(args, &sources).await,
         Command::Seed(args) => seed::run(args, &sources).await,
         Command::Openapi => openapi::run(),

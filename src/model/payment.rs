@@ -27,6 +27,8 @@ word_enum! {
         Notice = "notice",
         /// We asked WeChat.
         Query = "query",
+        /// The bill of the day had it; WeChat was asked again.
+        Bill = "bill",
     }
 }
 

@@ -1,6 +1,11 @@
 //! Faults on demand: what this WeChat does wrong, set in process or over the control interface.
 
-use super::{Simulator, notice::Trick, pay::Refusal, record::RefundStatus};
+use super::{
+    Simulator,
+    notice::Trick,
+    pay::{BillTrick, Refusal},
+    record::RefundStatus,
+};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -53,6 +58,8 @@ pub struct Settings {
     pub refund_result: Option<RefundStatus>,
     /// The merchant has only the public key: there are no certificates to fetch.
     pub no_platform_certificate: bool,
+    /// How bills differ from the truth.
+    pub bill: Vec<BillTrick>,
     /// Each login makes a new session key.
     pub rotate_session_key: bool,
     /// So long after a payment the shipping interface does not find its order (10060001).

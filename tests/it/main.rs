@@ -20,6 +20,7 @@ mod order;
 mod payment;
 mod price;
 mod product;
+mod reconcile;
 mod refund;
 mod schedule;
 mod serve;

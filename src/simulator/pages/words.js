@@ -124,6 +124,7 @@ const WORDS = {
   fault_rotate_session_key: ["每次登录更换 session_key", "new session_key each login"],
   fault_ship_lag_seconds: ["支付后多少秒内查不到发货订单", "seconds after payment without a shipping order"],
   fault_fail: ["接下来的请求失败（JSON）", "next requests fail (JSON)"],
+  fault_bill: ["账单与事实不符（JSON）", "bills differ from the truth (JSON)"],
   fault_reply_lost: ["接下来的应答丢失（JSON）", "next replies are lost (JSON)"],
 };
 
