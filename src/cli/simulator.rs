@@ -4,7 +4,7 @@ use super::{Sources, private, signal::asked_to_stop};
 use crate::{
     app::SystemClock,
     config::Purpose,
-    simulator::{Materials, Options, Simulator},
+    simulator::{Materials, Options, PushFormat, PushMode, PushTarget, Simulator},
     telemetry,
     wechat::pay::sign::random_text,
 };
@@ -42,6 +42,16 @@ pub(super) struct Args {
     /// How much faster than in life callbacks are repeated and refunds arrive.
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
+    /// Where the mini-program wants its messages (消息推送), such as
+    /// `http://127.0.0.1:8080/callback/wechat/push/wxsimulator0000001`; without it there are none.
+    #[arg(long, value_name = "URL")]
+    push_url: Option<String>,
+    /// How messages are protected.
+    #[arg(long, value_enum, default_value = "secure")]
+    push_mode: PushMode,
+    /// How messages are written.
+    #[arg(long, value_enum, default_value = "json")]
+    push_format: PushFormat,
 }
 
 pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
@@ -51,6 +61,13 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     let kept = |name: &str, given: Option<String>| match given {
         Some(text) => private::write(&args.data.join(name), &format!("{text}\n")).map(|()| text),
         None => private::keep(&args.data.join(name), || random_text(32)),
+    };
+    let push = PushTarget {
+        url: args.push_url.clone().unwrap_or_default(),
+        token: private::keep(&args.data.join("push_token"), || random_text(24))?,
+        aes_key: private::keep(&args.data.join("push_aes_key"), || random_text(43))?,
+        mode: args.push_mode,
+        format: args.push_format,
     };
     let (secret, api_v3_key) = (kept("app_secret", args.secret)?, kept("api_v3_key", args.api_v3_key)?);
     let simulator = Simulator::new(Options {
@@ -63,10 +80,12 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
         speed: args.speed,
         automatic: true,
     })?;
+    simulator.push_to(&args.appid, args.push_url.is_some().then_some(push))?;
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be used", args.listen))?;
     let address = format!("http://{}", listener.local_addr()?);
-    let settings = settings(&simulator.materials(), &args.appid, &address, &args.data)?;
+    let sealed = args.push_mode != PushMode::Plain;
+    let settings = settings(&simulator.materials(), &args.appid, &address, &args.data, sealed)?;
     println!("模拟微信 simulated WeChat: {address} (console, cashier, api.weixin.qq.com and api.mch.weixin.qq.com)");
     println!("密钥 keys: {}", args.data.join("keys").display());
     println!("微栈的设置 settings for weizhan: {}", settings.display());
@@ -83,12 +102,20 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
 }
 
 /// Writes the sections that point weizhan to this simulator; other backends read the files that they name.
-fn settings(materials: &Materials, appid: &str, address: &str, folder: &Path) -> anyhow::Result<PathBuf> {
+fn settings(materials: &Materials, appid: &str, address: &str, folder: &Path, sealed: bool) -> anyhow::Result<PathBuf> {
     let folder = std::path::absolute(folder)?;
     let path = folder.join("weizhan.toml");
     let file = |name: &str| folder.join(name).display().to_string();
+    let mut app = json!({
+        "appid": appid,
+        "secret_file": file("app_secret"),
+        "push_token_file": file("push_token"),
+    });
+    if sealed {
+        app["push_aes_key_file"] = json!(file("push_aes_key"));
+    }
     let sections = json!({
-        "wechat": { "base_url": address, "apps": [{ "appid": appid, "secret_file": file("app_secret") }] },
+        "wechat": { "base_url": address, "apps": [app] },
         "pay": {
             "base_url": address,
             "notify_base_url": "http://127.0.0.1:8080",

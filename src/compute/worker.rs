@@ -134,6 +134,11 @@ async fn perform(app: App, claim: Claim, work: Work) -> Result<(), String> {
         Work::SendRefund { refund } => service::refund::send(&app, &claim, refund).await.map_err(told),
         Work::PollRefund { refund, step } => service::refund::poll(&app, &claim, refund, step).await.map_err(told),
         Work::CleanUp { .. } => service::job::clean_up(&app, &claim).await.map_err(told),
+        Work::UploadShipping { order, version } => {
+            service::shipment::upload(&app, &claim, order, version).await.map_err(told)
+        }
+        Work::ReceiveOrder { order } => service::shipment::receive_in_time(&app, &claim, order).await.map_err(told),
+        Work::HandlePush { push } => service::push::handle(&app, &claim, push).await.map_err(told),
     }
 }
 

@@ -7,6 +7,9 @@ use url::{Host, Url};
 /// Secrets that `weizhan dev` makes up contain this, so that no real server runs with them.
 pub const DEV_MARK: &str = "weizhan-dev";
 
+/// The same for secrets that take letters and digits only.
+pub const DEV_MARK_PLAIN: &str = "weizhandev";
+
 /// What the settings are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -36,7 +39,7 @@ static SAMPLES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
 
 fn is_sample(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    SAMPLES.contains(text) || ["change-me", "example", DEV_MARK].iter().any(|mark| lower.contains(mark))
+    SAMPLES.contains(text) || ["change-me", "example", DEV_MARK, DEV_MARK_PLAIN].iter().any(|mark| lower.contains(mark))
 }
 
 impl Config {
@@ -159,6 +162,24 @@ impl Check {
             self.demand(form, &key, "wx and 16 letters and digits are expected");
             self.demand(seen.insert(&app.appid), &key, "is listed twice");
             self.strong(&format!("wechat.apps.{position}.secret"), &app.secret);
+            self.push(&format!("wechat.apps.{position}"), app);
+        }
+    }
+
+    /// What the console demands of the two keys of message push.
+    fn push(&mut self, app_key: &str, app: &App) {
+        let plain = |secret: &Secret| secret.expose().bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let (token, aes) = (&app.push_token, &app.push_aes_key);
+        let key = format!("{app_key}.push_token");
+        let form = plain(token) && (3..=32).contains(&token.expose().len());
+        self.demand(token.is_empty() || form, &key, "3 to 32 letters and digits are expected");
+        self.demand(!token.is_empty() || aes.is_empty(), &key, "is not set beside push_aes_key");
+        self.demand(token.is_empty() || !is_sample(token.expose()), &key, "is a sample; make one of your own");
+        let key = format!("{app_key}.push_aes_key");
+        let form = plain(aes) && aes.expose().len() == 43;
+        self.demand(aes.is_empty() || form, &key, "the 43 letters and digits of EncodingAESKey are expected");
+        if form {
+            self.strong(&key, aes);
         }
     }
 

@@ -135,7 +135,8 @@ impl Layers {
         }
         let (at, message) = reason;
         // The reason quotes the value.
-        let secret = key::is_secret(&key) || at.ends_with(".secret");
+        let secret =
+            key::is_secret(&key) || [".secret", ".push_token", ".push_aes_key"].iter().any(|end| at.ends_with(end));
         self.faults.add(origin, &at, if secret { "text is expected".to_owned() } else { message });
     }
 

@@ -21,7 +21,7 @@ mod settings;
 mod tests;
 mod wechat;
 
-pub use check::{DEV_MARK, Purpose};
+pub use check::{DEV_MARK, DEV_MARK_PLAIN, Purpose};
 pub use fault::{Fault, Faults};
 pub use secret::Secret;
 pub use settings::*;

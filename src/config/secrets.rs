@@ -44,7 +44,10 @@ impl Config {
         place("auth.previous_token_key", &mut auth.previous_token_key, &auth.previous_token_key_file);
         place("privacy.data_key", &mut privacy.data_key, &privacy.data_key_file);
         for (position, app) in wechat.apps.iter_mut().enumerate() {
-            place(&format!("wechat.apps.{position}.secret"), &mut app.secret, &app.secret_file);
+            let key = |name: &str| format!("wechat.apps.{position}.{name}");
+            place(&key("secret"), &mut app.secret, &app.secret_file);
+            place(&key("push_token"), &mut app.push_token, &app.push_token_file);
+            place(&key("push_aes_key"), &mut app.push_aes_key, &app.push_aes_key_file);
         }
         place("pay.merchant_key", &mut pay.merchant_key, &pay.merchant_key_file);
         place("pay.api_v3_key", &mut pay.api_v3_key, &pay.api_v3_key_file);

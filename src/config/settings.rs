@@ -34,6 +34,8 @@ pub struct Config {
     pub privacy: Privacy,
     /// Rules of an order.
     pub order: Order,
+    /// Telling WeChat what was sent.
+    pub shipping: Shipping,
     /// Work outside a request.
     pub jobs: Jobs,
     /// The mini-program platform.
@@ -209,6 +211,16 @@ pub struct Order {
     pub freight_fen: i64,
     /// Goods for this much are delivered free; 0: never for that reason.
     pub free_freight_from_fen: i64,
+    /// After so many days an order that was sent is taken for received; 0: never.
+    pub auto_receive_days: u64,
+}
+
+/// Telling WeChat what was sent.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shipping {
+    /// Whether shipping information is uploaded.
+    pub upload: bool,
 }
 
 /// Work outside a request.

@@ -26,7 +26,7 @@ fn shop() -> Config {
     config.wechat.apps = vec![App {
         appid: "wx0123456789abcdef".into(),
         secret: Secret::new("0f1e2d3c4b5a69788796a5b4c3d2e1f0"),
-        secret_file: None,
+        ..App::default()
     }];
     config.pay.notify_base_url = "https://shop.weizhan.test".parse().unwrap();
     config.pay.mchid = "1712345678".into();
@@ -180,7 +180,7 @@ fn the_defaults_serve_nobody_and_the_example_neither() {
 #[test]
 fn a_real_server_refuses_what_is_unfit() {
     assert_eq!(shop().check(Purpose::Serve), Ok(()));
-    let cases: [(&str, Spoil); 24] = [
+    let cases: [(&str, Spoil); 27] = [
         ("pay.query_every_seconds", |c| c.pay.query_every_seconds = 0),
         ("pay.query_every_seconds", |c| c.pay.query_every_seconds = 61),
         ("node.id", |c| c.node.id = 32),
@@ -197,6 +197,14 @@ fn a_real_server_refuses_what_is_unfit() {
         ("wechat.apps", |c| c.wechat.apps.clear()),
         ("wechat.apps.0.appid", |c| c.wechat.apps[0].appid = "wx1".into()),
         ("wechat.apps.1.appid", |c| c.wechat.apps.push(c.wechat.apps[0].clone())),
+        ("wechat.apps.0.push_token", |c| c.wechat.apps[0].push_token = Secret::new("t k")),
+        ("wechat.apps.0.push_token", |c| {
+            c.wechat.apps[0].push_aes_key = Secret::new("kQ3vX8mB1nZ6cR5tY7uW2eP9aS4dF0gHjLkMoIpUqTz");
+        }),
+        ("wechat.apps.0.push_aes_key", |c| {
+            c.wechat.apps[0].push_token = Secret::new("q7Rw2Tz9");
+            c.wechat.apps[0].push_aes_key = Secret::new("kQ3vX8mB1nZ6cR5tY7uW2eP9aS4dF0gHjLkMoIpUqT");
+        }),
         ("wechat.base_url", |c| c.wechat.base_url = "http://api.weixin.qq.com".parse().unwrap()),
         ("pay.notify_base_url", |c| c.pay.notify_base_url = "http://shop.weizhan.test".parse().unwrap()),
         ("pay.notify_base_url", |c| c.pay.notify_base_url = "https://shop.weizhan.test/?a=1".parse().unwrap()),

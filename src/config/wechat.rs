@@ -1,6 +1,7 @@
 //! The settings that name a mini-program and a merchant to WeChat.
 
 use super::{Secret, settings::path_or_empty};
+use crate::model::payment::LatePolicy;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use url::Url;
@@ -19,8 +20,8 @@ pub struct Wechat {
 
 /// One mini-program.
 ///
-/// The two optional keys default here and not in `default.toml`: an entry of a list has no place there.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+/// The optional keys default here and not in `default.toml`: an entry of a list has no place there.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct App {
     /// `wx` and 16 more characters.
@@ -31,11 +32,24 @@ pub struct App {
     /// File that holds `secret`.
     #[serde(default, deserialize_with = "path_or_empty")]
     pub secret_file: Option<PathBuf>,
+    /// Token of message push; empty: no message is taken.
+    #[serde(default)]
+    pub push_token: Secret,
+    /// File that holds `push_token`.
+    #[serde(default, deserialize_with = "path_or_empty")]
+    pub push_token_file: Option<PathBuf>,
+    /// `EncodingAESKey` of message push; empty in plaintext mode.
+    #[serde(default)]
+    pub push_aes_key: Secret,
+    /// File that holds `push_aes_key`.
+    #[serde(default, deserialize_with = "path_or_empty")]
+    pub push_aes_key_file: Option<PathBuf>,
 }
 
 impl App {
     /// The keys of an entry, for whoever must know them without one.
-    pub(super) const KEYS: [&str; 3] = ["appid", "secret", "secret_file"];
+    pub(super) const KEYS: [&str; 7] =
+        ["appid", "secret", "secret_file", "push_token", "push_token_file", "push_aes_key", "push_aes_key_file"];
 }
 
 /// WeChat Pay API v3 of a direct merchant.
@@ -76,6 +90,8 @@ pub struct Pay {
     /// File that holds `public_key`.
     #[serde(deserialize_with = "path_or_empty")]
     pub public_key_file: Option<PathBuf>,
+    /// What becomes of money that arrives for an order which closed unpaid.
+    pub late_payment: LatePolicy,
     /// Whether platform certificates are fetched from WeChat; with both, notices of either kind are accepted.
     pub platform_certificates: bool,
 }

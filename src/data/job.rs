@@ -49,6 +49,7 @@ statements! {
                   WHERE state = 'running' AND attempt >= attempts_max AND id IN ({?})";
     SWEEP = "UPDATE jobs SET state = 'ready', run_ms = ? WHERE state = 'running' AND id IN ({?})";
     REDRIVE = "UPDATE jobs SET state = 'ready', run_ms = ?, attempt = 0, ended_ms = NULL WHERE id = ? AND state = 'dead'";
+    HASTEN = "UPDATE jobs SET run_ms = ? WHERE dedupe_key = ? AND state = 'ready' AND run_ms > ?";
     LIST_BY_KEYS = (select!("dedupe_key IN ({?}) ORDER BY id"));
     LIST_IN = (select!("state = ? AND id < ? ORDER BY id DESC LIMIT ?"));
     FIND = (select!("id = ?"));
@@ -157,6 +158,10 @@ pub async fn sweep(session: &mut Session, now: Timestamp) -> Result<u64, Error> 
 /// Try a dead job once more, from the first attempt.
 pub async fn redrive(session: &mut Session, id: JobId, now: Timestamp) -> Result<bool, Error> {
     Ok(session.execute(REDRIVE, (now, id)).await? == 1)
+}
+/// Let a job that waits run at `run_ms` already; `false` when it is due before, running or over.
+pub async fn hasten(session: &mut Session, dedupe_key: &str, run_ms: Timestamp) -> Result<bool, Error> {
+    Ok(session.execute(HASTEN, (run_ms, dedupe_key, run_ms)).await? == 1)
 }
 /// The jobs that follow any of these subjects.
 pub async fn list_by_keys(session: &mut Session, keys: &[String]) -> Result<Vec<JobRow>, Error> {

@@ -44,10 +44,12 @@ pub mod notice;
 pub mod order;
 pub mod payment;
 pub mod product;
+pub mod push;
 pub mod refund;
 pub mod shipment;
 pub mod staff;
 pub mod stock;
+pub mod suspense;
 pub mod token;
 pub mod user;
 pub mod verify;
@@ -72,10 +74,12 @@ pub const STATEMENTS: &[&[Sql]] = &[
     order::STATEMENTS,
     payment::STATEMENTS,
     product::STATEMENTS,
+    push::STATEMENTS,
     refund::STATEMENTS,
     shipment::STATEMENTS,
     staff::STATEMENTS,
     stock::STATEMENTS,
+    suspense::STATEMENTS,
     token::STATEMENTS,
     user::STATEMENTS,
     verify::STATEMENTS,

@@ -11,7 +11,7 @@ use crate::model::{
 macro_rules! select {
     ($rest:literal) => {
         (concat!(
-            "SELECT id, number, user_id, appid, openid, state, version, goods_fen, freight_fen, total_fen, refund_held_fen, ",
+            "SELECT id, number, user_id, appid, openid, state, version, goods_fen, freight_fen, adjustment_fen, total_fen, refund_held_fen, ",
             "refunded_fen, address_sealed, remark, expires_ms, created_ms, paid_ms FROM orders WHERE ",
             $rest
         ))
@@ -25,12 +25,15 @@ statements! {
     LIST_OF_IN = (select!("user_id = ? AND state = ? AND id < ? ORDER BY id DESC LIMIT ?"));
     LIST = (select!("id < ? ORDER BY id DESC LIMIT ?"));
     LIST_IN = (select!("state = ? AND id < ? ORDER BY id DESC LIMIT ?"));
-    INSERT = "INSERT INTO orders (id, number, user_id, appid, openid, state, version, goods_fen, freight_fen, total_fen,
-              refund_held_fen, refunded_fen, address_sealed, remark, expires_ms, created_ms)
-              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)";
+    INSERT = "INSERT INTO orders (id, number, user_id, appid, openid, state, version, goods_fen, freight_fen,
+              adjustment_fen, total_fen, refund_held_fen, refunded_fen, address_sealed, remark, expires_ms, created_ms)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)";
     /// Only an order that stands where it was seen is moved.
     ADVANCE = "UPDATE orders SET state = ?, version = version + 1, paid_ms = COALESCE(?, paid_ms)
                WHERE id = ? AND state = ? AND version = ?";
+    /// Only a price that was seen, of an order that waits for its money.
+    REPRICE = "UPDATE orders SET adjustment_fen = ?, total_fen = ?, version = version + 1
+               WHERE id = ? AND state = 'pending' AND version = ?";
     /// Takes the row's lock and changes nothing: whoever closes the order meanwhile waits, or was first.
     HOLD = "UPDATE orders SET state = ? WHERE id = ? AND state = ?";
     /// Never more than was paid: the one place that stops refunds above it.
@@ -95,6 +98,7 @@ pub async fn insert(session: &mut Session, order: &Order, lines: &[OrderLine], a
         order.version,
         order.goods_fen,
         order.freight_fen,
+        order.adjustment_fen,
         order.total_fen,
         order.address_sealed.as_slice(),
         order.remark.as_str(),
@@ -121,11 +125,27 @@ pub async fn advance(
     actor: &str,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let paid = (step == OrderMove::Pay).then_some(now);
+    let paid = step.pays().then_some(now);
     if session.execute(ADVANCE, (to, paid, seen.id, seen.state, seen.version)).await? != 1 {
         return Ok(false);
     }
     let row = (seen.id, seen.version + 1, step, Some(seen.state), to, actor, now);
+    session.execute(INSERT_TRANSITION, row).await?;
+    Ok(true)
+}
+/// Set another price of an order as it was seen, and write the transition; `false` when it stands elsewhere by now.
+pub async fn reprice(
+    session: &mut Session,
+    seen: &Order,
+    adjustment: Fen,
+    total: Fen,
+    actor: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    if session.execute(REPRICE, (adjustment, total, seen.id, seen.version)).await? != 1 {
+        return Ok(false);
+    }
+    let row = (seen.id, seen.version + 1, OrderMove::Reprice, Some(seen.state), seen.state, actor, now);
     session.execute(INSERT_TRANSITION, row).await?;
     Ok(true)
 }

@@ -1,9 +1,9 @@
-//! Rows of `prepays`, `payments` and `suspense`.
+//! Rows of `prepays` and `payments`.
 
-use super::{Each, Error, Session};
+use super::{Error, Session};
 use crate::model::{
     id::{OrderId, PrepayId},
-    payment::{Payment, PaymentFact, Prepay, PrepayState, Suspense, SuspenseReason},
+    payment::{Payment, Prepay, PrepayState},
     time::Timestamp,
 };
 
@@ -35,11 +35,6 @@ statements! {
                      created_ms FROM payments WHERE order_id = ? ORDER BY id";
     INSERT_PAYMENT = "INSERT INTO payments (id, transaction_id, order_id, out_trade_no, total_fen, openid, accepted, source,
                       success_ms, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    INSERT_SUSPENSE = "INSERT INTO suspense (transaction_id, reason, out_trade_no, total_fen, fact, resolved, created_ms)
-                       VALUES (?, ?, ?, ?, ?, ?, ?)";
-    LIST_SUSPENSE = "SELECT transaction_id, reason, out_trade_no, total_fen, fact, resolved, created_ms FROM suspense
-                     WHERE out_trade_no IN ({?}) ORDER BY created_ms, transaction_id";
-    COUNT_SUSPENSE = "SELECT COUNT(*) FROM suspense WHERE resolved = ?";
 }
 
 /// One attempt.
@@ -112,27 +107,4 @@ pub async fn insert(session: &mut Session, row: &Payment) -> Result<bool, Error>
         row.created_ms,
     );
     session.insert_new(INSERT_PAYMENT, values).await
-}
-/// Money that fits no order; `false` when it waits there already.
-pub async fn suspend(
-    session: &mut Session,
-    fact: &PaymentFact,
-    reason: SuspenseReason,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let text = serde_json::to_string(fact).unwrap_or_default();
-    let (transaction, number) = (fact.transaction_id.as_str(), fact.out_trade_no.as_str());
-    let row = (transaction, reason, number, fact.total_fen, text, false, now);
-    session.insert_new(INSERT_SUSPENSE, row).await
-}
-/// Money that came under the numbers of these attempts and fitted no order.
-pub async fn list_suspense(session: &mut Session, prepays: &[Prepay]) -> Result<Vec<Suspense>, Error> {
-    if prepays.is_empty() {
-        return Ok(Vec::new());
-    }
-    session.all(LIST_SUSPENSE, Each(prepays.iter().map(|prepay| (prepay.out_trade_no.as_str(),)).collect())).await
-}
-/// How much money waits for staff, in pieces.
-pub async fn count_suspense(session: &mut Session) -> Result<i64, Error> {
-    session.number(COUNT_SUSPENSE, (false,)).await
 }

@@ -11,7 +11,7 @@ macro_rules! select {
     ($rest:literal) => {
         (concat!(
             "SELECT id, order_id, transaction_id, out_refund_no, refund_id, amount_fen, paid_fen, cause, reason, state, ",
-            "created_ms, sent_ms, ended_ms FROM refunds WHERE ",
+            "created_ms, sent_ms, last_sent_ms, last_error, retry_of, ended_ms FROM refunds WHERE ",
             $rest
         ))
     };
@@ -24,12 +24,17 @@ statements! {
     LIST_IN = (select!("state = ? AND id < ? ORDER BY id DESC LIMIT ?"));
     LIST_ALL = (select!("id < ? ORDER BY id DESC LIMIT ?"));
     INSERT = "INSERT INTO refunds (id, order_id, transaction_id, out_refund_no, amount_fen, paid_fen, cause, reason, state,
-              created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+              created_ms, retry_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     /// Only a refund that stands where it was seen is moved.
-    ADVANCE = "UPDATE refunds SET state = ?, refund_id = COALESCE(?, refund_id), ended_ms = ? WHERE id = ? AND state = ?";
-    SEND = "UPDATE refunds SET sent_ms = ? WHERE id = ? AND state = 'approved'";
+    ADVANCE = "UPDATE refunds SET state = ?, refund_id = COALESCE(?, refund_id), ended_ms = ?, last_error = NULL
+               WHERE id = ? AND state = ?";
+    SEND = "UPDATE refunds SET sent_ms = COALESCE(sent_ms, ?), last_sent_ms = ? WHERE id = ? AND state = 'approved'";
+    /// Why it did not go, also of one that has ended without having gone.
+    EXPLAIN = "UPDATE refunds SET last_error = ? WHERE id = ? AND state IN ('approved', 'closed')";
     COUNT = "SELECT COUNT(*) FROM refunds WHERE transaction_id = ? AND state <> 'rejected'";
-    LAST_SENT = "SELECT MAX(sent_ms) FROM refunds WHERE transaction_id = ?";
+    /// Rows from before `last_sent_ms` have only the first time.
+    LAST_SENT = "SELECT MAX(COALESCE(last_sent_ms, sent_ms)) FROM refunds WHERE transaction_id = ? AND id <> ?";
+    FIND_RETRY = (select!("retry_of = ?"));
 }
 
 /// One refund.
@@ -69,6 +74,7 @@ pub async fn insert(session: &mut Session, row: &Refund) -> Result<bool, Error> 
         row.reason.as_str(),
         row.state,
         row.created_ms,
+        row.retry_of,
     );
     session.insert_new(INSERT, values).await
 }
@@ -83,16 +89,24 @@ pub async fn advance(
     let over = matches!(to, RefundState::Succeeded | RefundState::Rejected | RefundState::Closed);
     Ok(session.execute(ADVANCE, (to, refund_id, over.then_some(now), seen.id, seen.state)).await? == 1)
 }
-/// Note that the refund is about to be sent.
+/// Note that the refund is about to be sent: for the first time, or once more.
 pub async fn send(session: &mut Session, id: RefundId, now: Timestamp) -> Result<bool, Error> {
-    Ok(session.execute(SEND, (now, id)).await? == 1)
+    Ok(session.execute(SEND, (now, now, id)).await? == 1)
+}
+/// Note why the refund did not go, in up to 255 characters.
+pub async fn explain(session: &mut Session, id: RefundId, error: &str) -> Result<bool, Error> {
+    Ok(session.execute(EXPLAIN, (error, id)).await? == 1)
+}
+/// The refund that took the place of this one.
+pub async fn find_retry(session: &mut Session, id: RefundId) -> Result<Option<Refund>, Error> {
+    session.optional(FIND_RETRY, (id,)).await
 }
 /// How many refunds of a payment there are.
 pub async fn count(session: &mut Session, transaction_id: &str) -> Result<i64, Error> {
     session.number(COUNT, (transaction_id,)).await
 }
-/// When the last refund of a payment was sent.
-pub async fn last_sent(session: &mut Session, transaction_id: &str) -> Result<Option<Timestamp>, Error> {
-    let row = session.optional::<(Option<Timestamp>,)>(LAST_SENT, (transaction_id,)).await?;
+/// When a refund of a payment was sent last, other than this one.
+pub async fn last_sent(session: &mut Session, transaction_id: &str, but: RefundId) -> Result<Option<Timestamp>, Error> {
+    let row = session.optional::<(Option<Timestamp>,)>(LAST_SENT, (transaction_id, but)).await?;
     Ok(row.and_then(|(sent,)| sent))
 }

@@ -30,7 +30,7 @@ pub(super) struct Fail {
     message: &'static str,
 }
 
-fn fail(status: u16, message: &'static str) -> Response {
+pub(super) fn fail(status: u16, message: &'static str) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, Json(Fail { code: "FAIL", message })).into_response()
 }

@@ -104,6 +104,8 @@ rights! {
     ProductWrite = Some(Permission::ProductWrite);
     /// `stock.write`.
     StockWrite = Some(Permission::StockWrite);
+    /// `order.price`.
+    OrderPrice = Some(Permission::OrderPrice);
 }
 
 /// A member of staff who has the right `R`.

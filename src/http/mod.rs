@@ -23,6 +23,7 @@ mod order;
 mod payment;
 pub mod problem;
 mod product;
+mod push;
 mod refund;
 pub mod route;
 mod serve;

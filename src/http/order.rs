@@ -76,6 +76,8 @@ pub(super) struct OrderView {
     goods_fen: Fen,
     /// Delivery, in fen.
     freight_fen: Fen,
+    /// What the shop added to the price, or took off it when negative, in fen: goods, delivery and this are the total.
+    adjustment_fen: Fen,
     /// What is to be paid, in fen.
     total_fen: Fen,
     /// Given back, in fen.
@@ -101,6 +103,7 @@ impl From<Bought> for OrderView {
             version: order.version,
             goods_fen: order.goods_fen,
             freight_fen: order.freight_fen,
+            adjustment_fen: order.adjustment_fen,
             total_fen: order.total_fen,
             refunded_fen: order.refunded_fen,
             remark: order.remark,

@@ -2,7 +2,7 @@
 
 use super::{
     address, admin, callback, cart, docs, door, health, object, openapi, order, payment, problem::Problem, product,
-    refund, user,
+    push, refund, user,
 };
 use crate::app::App;
 use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
@@ -56,20 +56,29 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::stock::adjust))
         .routes(routes!(admin::order::list))
         .routes(routes!(admin::order::view))
-        .routes(routes!(admin::order::ship))
+        .routes(routes!(admin::order::ship, admin::order::correct))
+        .routes(routes!(admin::order::price))
         .routes(routes!(admin::timeline::list))
         .routes(routes!(admin::timeline::replay))
         .routes(routes!(admin::refund::start))
         .routes(routes!(admin::refund::list))
         .routes(routes!(admin::refund::approve))
         .routes(routes!(admin::refund::reject))
+        .routes(routes!(admin::refund::retry))
+        .routes(routes!(admin::suspense::list))
+        .routes(routes!(admin::suspense::refund))
+        .routes(routes!(admin::suspense::retry))
+        .routes(routes!(admin::suspense::dismiss))
         .routes(routes!(admin::job::list))
         .routes(routes!(admin::job::redrive))
 }
 
 /// WeChat, which proves itself by its signature.
 fn wechat() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(in_its_form(routes!(callback::pay))).routes(in_its_form(routes!(callback::refund)))
+    OpenApiRouter::new()
+        .routes(in_its_form(routes!(callback::pay)))
+        .routes(in_its_form(routes!(callback::refund)))
+        .routes(in_its_form(routes!(push::verify, push::receive)))
 }
 
 /// The same routes, with WeChat's form instead of a Problem also for a method that they do not take.

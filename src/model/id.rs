@@ -78,8 +78,12 @@ id! {
     ShipmentId,
     /// A piece of work.
     JobId,
+    /// A message that WeChat pushed.
+    PushId,
     /// A call to WeChat.
     CallId,
+    /// Money in suspense.
+    SuspenseId,
 }
 
 /// Text that is no id.

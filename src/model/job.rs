@@ -4,7 +4,7 @@
 //! `compute::worker`, a use case in `service`.
 
 use crate::model::{
-    id::{JobId, OrderId, PrepayId, RefundId},
+    id::{JobId, OrderId, PrepayId, PushId, RefundId},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -56,6 +56,23 @@ pub enum Work {
         /// The hour it is for, in milliseconds since 1970: one job an hour over all nodes.
         slot: i64,
     },
+    /// Tell WeChat what was sent of an order.
+    UploadShipping {
+        /// Which.
+        order: OrderId,
+        /// As its shipping stood then; a later version has a job of its own.
+        version: i64,
+    },
+    /// Take an order for received when nobody has confirmed it in time.
+    ReceiveOrder {
+        /// Which.
+        order: OrderId,
+    },
+    /// Do what a message of WeChat asks for.
+    HandlePush {
+        /// Which.
+        push: PushId,
+    },
 }
 
 impl Work {
@@ -67,6 +84,9 @@ impl Work {
             Self::SendRefund { .. } => "send_refund",
             Self::PollRefund { .. } => "poll_refund",
             Self::CleanUp { .. } => "clean_up",
+            Self::UploadShipping { .. } => "upload_shipping",
+            Self::ReceiveOrder { .. } => "receive_order",
+            Self::HandlePush { .. } => "handle_push",
         }
     }
     /// How often it may fail before it is dead. Money is not given up in a day.
@@ -76,7 +96,10 @@ impl Work {
             Self::CloseUnpaidOrder { .. }
             | Self::QueryPayment { .. }
             | Self::SendRefund { .. }
-            | Self::PollRefund { .. } => 60,
+            | Self::PollRefund { .. }
+            | Self::UploadShipping { .. }
+            | Self::ReceiveOrder { .. }
+            | Self::HandlePush { .. } => 60,
         }
     }
 }
@@ -174,6 +197,9 @@ mod tests {
             Work::SendRefund { refund: RefundId(1) },
             Work::PollRefund { refund: RefundId(1), step: 2 },
             Work::CleanUp { slot: 0 },
+            Work::UploadShipping { order: OrderId(1), version: 2 },
+            Work::ReceiveOrder { order: OrderId(1) },
+            Work::HandlePush { push: PushId(1) },
         ];
         for work in all {
             let stored = serde_json::to_value(&work).expect("json");

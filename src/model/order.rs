@@ -43,6 +43,17 @@ word_enum! {
         Close = "close",
         /// The last of its money went back.
         Refund = "refund",
+        /// Its money arrived after it had closed, and its stock could be set aside again.
+        Revive = "revive",
+        /// Staff changed its price before it was paid.
+        Reprice = "reprice",
+    }
+}
+
+impl OrderMove {
+    /// Whether the order is paid by it.
+    pub const fn pays(self) -> bool {
+        matches!(self, Self::Pay | Self::Revive)
     }
 }
 
@@ -50,8 +61,9 @@ impl OrderState {
     /// Where a move leads from here; `None` when it is not allowed.
     pub const fn after(self, step: OrderMove) -> Option<Self> {
         match (self, step) {
-            (Self::Pending, OrderMove::Pay) => Some(Self::Paid),
+            (Self::Pending, OrderMove::Pay) | (Self::Closed, OrderMove::Revive) => Some(Self::Paid),
             (Self::Pending, OrderMove::Close) => Some(Self::Closed),
+            (Self::Pending, OrderMove::Reprice) => Some(Self::Pending),
             (Self::Paid, OrderMove::Ship) => Some(Self::Shipped),
             (Self::Shipped, OrderMove::Receive) => Some(Self::Received),
             (Self::Paid | Self::Shipped | Self::Received, OrderMove::Refund) => Some(Self::Refunded),
@@ -85,6 +97,9 @@ pub struct Order {
     pub goods_fen: Fen,
     /// Delivery, in fen.
     pub freight_fen: Fen,
+    /// What staff added to the price, or took off it when negative, in fen: goods, freight and this are the total.
+    #[serde(default)]
+    pub adjustment_fen: Fen,
     /// What is to be paid, in fen.
     pub total_fen: Fen,
     /// Set aside for refunds asked for and not refused, in fen; never above the total.
@@ -269,6 +284,8 @@ refusals! {
         StateForbids { state: OrderState } = Conflict, "order.state_forbids", "the order is {state}";
         /// The time to pay is over; the order is about to close.
         Expired = Conflict, "order.expired", "the time to pay this order is over";
+        /// Staff saw the order as it is no more.
+        Changed = Conflict, "order.changed", "the order was changed in between; load it again";
         /// The idempotency key came with another request before.
         KeyReused = Invalid, "idempotency.key_reused", "this Idempotency-Key was used for another request";
     }
@@ -339,11 +356,13 @@ mod tests {
             [
                 "pending pay paid",
                 "pending close closed",
+                "pending reprice pending",
                 "paid ship shipped",
                 "paid refund refunded",
                 "shipped receive received",
                 "shipped refund refunded",
-                "received refund refunded"
+                "received refund refunded",
+                "closed revive paid"
             ]
         );
     }

@@ -45,6 +45,18 @@ word_enum! {
         AmountDiffers = "amount_differs",
         /// Somebody else paid.
         PayerDiffers = "payer_differs",
+        /// WeChat told of this money before, with other figures.
+        KnownDiffers = "known_differs",
+    }
+}
+
+word_enum! {
+    /// What becomes of money that arrives for an order which closed unpaid.
+    pub enum LatePolicy {
+        /// It goes back.
+        Refund = "refund",
+        /// The order is paid after all if all of its stock can be set aside again; otherwise it goes back.
+        Reserve = "reserve",
     }
 }
 
@@ -131,23 +143,22 @@ pub struct PaymentFact {
     pub success_ms: Timestamp,
 }
 
-/// Money that fits no order and waits for staff.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Serialize)]
-pub struct Suspense {
-    /// WeChat's number of it: unique.
-    pub transaction_id: String,
-    /// Why it fits none.
-    pub reason: SuspenseReason,
-    /// The number it came under.
-    pub out_trade_no: String,
-    /// How much, in fen.
-    pub total_fen: Fen,
-    /// What WeChat said, as JSON.
-    pub fact: String,
-    /// Whether staff have dealt with it.
-    pub resolved: bool,
-    /// When it came.
-    pub created_ms: Timestamp,
+impl PaymentFact {
+    /// Whether two statements speak of the same money; how we learned of it, and when, does not matter.
+    pub fn same_figures(&self, other: &Self) -> bool {
+        let figures = |fact: &Self| {
+            let Self { mchid, appid, out_trade_no, transaction_id, total_fen, currency, openid, .. } = fact.clone();
+            (mchid, appid, out_trade_no, transaction_id, total_fen, currency, openid)
+        };
+        figures(self) == figures(other)
+    }
+    /// Whether it says of money that is stored what it said the first time. What the payment's row does not hold stands
+    /// in the attempt that it was made for.
+    pub fn repeats(&self, payment: &Payment, prepay: &Prepay) -> bool {
+        let said = (&self.out_trade_no, self.total_fen, &self.openid, &self.transaction_id);
+        said == (&payment.out_trade_no, payment.total_fen, &payment.openid, &payment.transaction_id)
+            && (&self.mchid, &self.appid, self.currency.as_str()) == (&prepay.mchid, &prepay.appid, "CNY")
+    }
 }
 
 /// What a statement about money means for its order.
@@ -246,6 +257,7 @@ mod tests {
             version: 1,
             goods_fen: Fen(500),
             freight_fen: Fen::ZERO,
+            adjustment_fen: Fen::ZERO,
             total_fen: Fen(500),
             refund_held_fen: Fen::ZERO,
             refunded_fen: Fen::ZERO,
@@ -313,6 +325,36 @@ mod tests {
         assert_eq!(next_query(Duration::from_millis(61_500), every), Duration::from_mins(2), "late: the plan stays");
         assert_eq!(next_query(Duration::from_hours(9), every), Duration::from_mins(541), "very late: one question");
         assert_eq!(next_query(Duration::ZERO, Duration::from_secs(2)), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn known_money_is_told_in_the_same_figures() {
+        let (fact, prepay, order) = case();
+        let payment = Payment {
+            id: PaymentId(1),
+            transaction_id: fact.transaction_id.clone(),
+            order_id: order.id,
+            out_trade_no: fact.out_trade_no.clone(),
+            total_fen: fact.total_fen,
+            openid: fact.openid.clone(),
+            accepted: true,
+            source: FactSource::Notice,
+            success_ms: fact.success_ms,
+            created_ms: Timestamp(6),
+        };
+        let again = PaymentFact { source: FactSource::Query, success_ms: Timestamp(7), ..fact.clone() };
+        assert!(again.repeats(&payment, &prepay) && again.same_figures(&fact));
+        for altered in [
+            PaymentFact { mchid: "x".into(), ..fact.clone() },
+            PaymentFact { appid: "x".into(), ..fact.clone() },
+            PaymentFact { out_trade_no: "x".into(), ..fact.clone() },
+            PaymentFact { transaction_id: "x".into(), ..fact.clone() },
+            PaymentFact { total_fen: Fen(501), ..fact.clone() },
+            PaymentFact { currency: "USD".into(), ..fact.clone() },
+            PaymentFact { openid: "x".into(), ..fact.clone() },
+        ] {
+            assert!(!altered.repeats(&payment, &prepay) && !altered.same_figures(&fact), "{altered:?}");
+        }
     }
 
     #[test]

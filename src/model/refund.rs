@@ -5,11 +5,18 @@ use crate::model::{
     idempotency::KeyReused,
     money::Fen,
     order::OrderState,
-    time::Timestamp,
+    time::{Timestamp, days, minutes},
 };
+use std::time::Duration;
 
 /// WeChat takes at most this many refunds of one payment.
 pub const REFUNDS_MAX: i64 = 50;
+
+/// WeChat takes no refund of a payment that is older.
+pub const REFUND_DAYS: u64 = 365;
+
+/// WeChat bears this many refused refund calls in a second.
+pub const REFUSED_PER_SECOND_MAX: usize = 6;
 
 /// WeChat wants this many seconds between two refunds of one payment.
 pub const REFUND_GAP_SECONDS: u64 = 60;
@@ -45,6 +52,8 @@ word_enum! {
         LatePayment = "late_payment",
         /// It paid an order that was paid.
         SecondPayment = "second_payment",
+        /// It fitted no order and waited in suspense; staff sent it back.
+        Suspense = "suspense",
     }
 }
 
@@ -75,6 +84,12 @@ pub struct Refund {
     pub created_ms: Timestamp,
     /// When it was first sent to WeChat.
     pub sent_ms: Option<Timestamp>,
+    /// When it was sent last.
+    pub last_sent_ms: Option<Timestamp>,
+    /// What WeChat said when it did not take it the last time; nothing once it did.
+    pub last_error: Option<String>,
+    /// The closed refund that this one takes the place of, under a number of its own.
+    pub retry_of: Option<RefundId>,
     /// When it ended.
     pub ended_ms: Option<Timestamp>,
 }
@@ -84,6 +99,28 @@ impl Refund {
     pub fn is_of_order(&self) -> bool {
         matches!(self.cause, RefundCause::Buyer | RefundCause::Staff)
     }
+}
+
+/// Whether a payment is too old for WeChat to refund it.
+pub fn too_old(paid: Timestamp, now: Timestamp) -> bool {
+    now.since(paid) > days(REFUND_DAYS)
+}
+
+/// How long a refund waits that the merchant's balance did not cover: as long as it has been tried so far, from a minute
+/// to an hour. Staff top the balance up, and it goes out under the same number.
+pub fn poor_wait(tried_for: Duration) -> Duration {
+    tried_for.clamp(minutes(1), minutes(60))
+}
+
+/// How long the `nth` refund (from 2) of money that must go back waits after WeChat closed the one before: ten minutes, an
+/// hour, six hours, then a day each time.
+pub fn successor_wait(nth: i64) -> Duration {
+    minutes(match nth {
+        ..=2 => 10,
+        3 => 60,
+        4 => 6 * 60,
+        _ => 24 * 60,
+    })
 }
 
 /// A verified statement of WeChat about a refund.
@@ -116,6 +153,10 @@ refusals! {
         TooMuch { left: Fen } = Conflict, "refund.too_much", "at most {left} yuan can go back";
         /// WeChat takes no more refunds of this payment.
         TooMany = Conflict, "refund.too_many", "WeChat takes at most 50 refunds of one payment";
+        /// The payment is older than WeChat refunds.
+        TooOld = Conflict, "refund.too_old", "WeChat takes no refund more than 365 days after the payment";
+        /// Another refund has taken its place.
+        Retried = Conflict, "refund.retried", "this refund was tried again under another number";
         /// The idempotency key came with another request before.
         KeyReused = Invalid, "idempotency.key_reused", "this Idempotency-Key was used for another request";
     }
@@ -143,5 +184,25 @@ impl crate::model::refusal::Refusal for RefundRefusal {
             Self::StateForbids { state } => Some(state.word()),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_bound() {
+        let poor: Vec<_> = [0, 1, 7, 60, 600].map(|tried| poor_wait(minutes(tried)).as_secs() / 60).into();
+        assert_eq!(poor, [1, 1, 7, 60, 60]);
+        let next: Vec<_> = [1, 2, 3, 4, 5, 50].map(|nth| successor_wait(nth).as_secs() / 60).into();
+        assert_eq!(next, [10, 10, 60, 360, 1_440, 1_440]);
+    }
+
+    #[test]
+    fn a_payment_can_be_refunded_for_365_days() {
+        let paid = Timestamp(1_000);
+        assert!(!too_old(paid, paid.plus(days(365))));
+        assert!(too_old(paid, paid.plus(days(365) + Duration::from_millis(1))));
     }
 }

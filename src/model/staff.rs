@@ -19,6 +19,8 @@ word_enum! {
         ProductWrite = "product.write",
         /// Change stock.
         StockWrite = "stock.write",
+        /// Change the price of an order that is not paid.
+        OrderPrice = "order.price",
     }
 }
 

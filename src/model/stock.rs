@@ -9,6 +9,8 @@ word_enum! {
         Hold = "hold",
         /// The same pieces given back because the order closed: positive.
         Release = "release",
+        /// The same pieces set aside again, because its money came after all: negative.
+        Retake = "retake",
         /// Changed by staff: either.
         Adjust = "adjust",
     }

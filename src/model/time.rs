@@ -55,6 +55,10 @@ impl Timestamp {
     pub fn rfc3339(self) -> String {
         self.shanghai().strftime("%Y-%m-%dT%H:%M:%S+08:00").to_string()
     }
+    /// The same with milliseconds, for the calls of WeChat that want them.
+    pub fn rfc3339_ms(self) -> String {
+        self.shanghai().strftime("%Y-%m-%dT%H:%M:%S.%3f+08:00").to_string()
+    }
     /// Reads RFC 3339 with any offset.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
@@ -118,5 +122,8 @@ mod tests {
         assert_eq!((before.day(), before.plus(Duration::from_secs(1)).day()), (20_261_122, 20_261_123));
         assert_eq!(before.rfc3339(), "2026-11-22T23:59:59+08:00");
         assert_eq!(Timestamp::parse_rfc3339(&before.rfc3339()), Some(before));
+        let exact = before.plus(Duration::from_millis(7));
+        assert_eq!(exact.rfc3339_ms(), "2026-11-22T23:59:59.007+08:00");
+        assert_eq!(Timestamp::parse_rfc3339(&exact.rfc3339_ms()), Some(exact));
     }
 }

@@ -44,6 +44,10 @@ impl Fault {
     pub fn contended(text: &'static str) -> Self {
         Self { kind: FaultKind::Contended, source: text.into() }
     }
+    /// What WeChat said, if it is WeChat's.
+    pub fn wechat(&self) -> Option<&wechat::Error> {
+        self.source.downcast_ref()
+    }
     /// The whole chain, for the log.
     pub fn chain(&self) -> String {
         let mut text = self.source.to_string();

@@ -38,10 +38,12 @@ pub async fn enqueue(app: &App, session: &mut Session, work: &Work, run_ms: Time
 /// One job follows one thing: `poll_refund:7`.
 pub fn subject(work: &Work) -> String {
     let id = match work {
-        Work::CloseUnpaidOrder { order } => order.0,
+        Work::CloseUnpaidOrder { order } | Work::ReceiveOrder { order } => order.0,
         Work::QueryPayment { prepay, .. } => prepay.0,
         Work::SendRefund { refund } | Work::PollRefund { refund, .. } => refund.0,
         Work::CleanUp { slot } => *slot,
+        Work::UploadShipping { order, version } => return format!("{}:{order}:{version}", work.kind()),
+        Work::HandlePush { push } => push.0,
     };
     format!("{}:{id}", work.kind())
 }
@@ -106,6 +108,7 @@ pub async fn clean_up(app: &App, claim: &Claim) -> Result<(), Error<Never>> {
         let now = app.now();
         data::idempotency::purge(&mut session, now.minus(days(KEYS_KEPT_DAYS))).await?;
         data::job::purge(&mut session, now.minus(days(app.config.jobs.keep_days))).await?;
+        data::push::purge(&mut session, now.minus(days(app.config.jobs.keep_days))).await?;
         data::call::purge(&mut session, now.minus(days(CALLS_KEPT_DAYS))).await?;
         end(&mut session, claim, &Next::Done, now).await?;
         session.commit().await?;

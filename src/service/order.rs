@@ -83,6 +83,11 @@ fn address_place(id: OrderId) -> String {
     format!("orders.address:{id}")
 }
 
+/// Where an order goes.
+pub(super) fn destination(app: &App, order: &Order) -> Result<Address, Fault> {
+    address::unseal(app, &address_place(order.id), &order.address_sealed)
+}
+
 /// Place an order: price it, set its stock aside, and see to it that it closes if nobody pays.
 pub async fn place(app: &App, buyer: &Buyer, key: &IdempotencyKey, ask: &Ask) -> Result<Bought, Error<OrderRefusal>> {
     let intent = Intent::new(&format!("buyer:{}", buyer.id), "order.place", key, ask);
@@ -134,6 +139,7 @@ fn draft(app: &App, buyer: &Buyer, ask: &Ask, quoted: &Quote, to: &Address) -> O
         version: 1,
         goods_fen: quoted.goods,
         freight_fen: quoted.freight,
+        adjustment_fen: Fen::ZERO,
         total_fen: quoted.total,
         refund_held_fen: Fen::ZERO,
         refunded_fen: Fen::ZERO,
@@ -145,8 +151,15 @@ fn draft(app: &App, buyer: &Buyer, ask: &Ask, quoted: &Quote, to: &Address) -> O
     }
 }
 
-fn stock_moves(app: &App, order: &Order, lines: &[OrderLine], kind: MoveKind, actor: &str) -> Vec<StockMove> {
-    let sign = if kind == MoveKind::Hold { -1 } else { 1 };
+/// The moves of the ledger for all lines of an order.
+pub(super) fn stock_moves(
+    app: &App,
+    order: &Order,
+    lines: &[OrderLine],
+    kind: MoveKind,
+    actor: &str,
+) -> Vec<StockMove> {
+    let sign = if kind == MoveKind::Release { 1 } else { -1 };
     let one = |line: &OrderLine| StockMove {
         id: app.ids.next(|id| id),
         sku_id: line.sku_id,
@@ -228,7 +241,7 @@ async fn detail(app: &App, session: &mut Session, mut order: Order) -> Result<De
             order = after;
             continue;
         }
-        let address = address::unseal(app, &address_place(id), &order.address_sealed)?;
+        let address = destination(app, &order)?;
         return Ok(Detail { bought: Bought { order, lines }, address, transitions, payments, refunds, shipments });
     }
 }
@@ -281,24 +294,30 @@ pub async fn expire(app: &App, claim: &Claim, id: OrderId) -> Result<(), Error<O
 }
 
 /// How often a new attempt to pay may slip in between closing at WeChat and closing here.
-const ROUNDS_MAX: usize = 3;
+pub(super) const ROUNDS_MAX: usize = 3;
 
 /// Close at WeChat first, then here. While an attempt can be paid, the stock stays aside.
 async fn close(app: &App, id: OrderId, actor: &str, claim: Option<&Claim>) -> Result<(), Error<OrderRefusal>> {
     for _ in 0..ROUNDS_MAX {
-        let prepays = data::payment::list_prepays(&mut app.database.read().await?, id).await?;
-        for prepay in prepays.iter().filter(|prepay| prepay.state == PrepayState::Open) {
-            if payment::end_attempt(app, prepay).await? == Ended::Paid {
-                // Paid it is, but not always the order: money that does not fit waits in suspense.
-                let order = data::order::find(&mut app.database.read().await?, id).await?;
-                return Err(OrderRefusal::StateForbids { state: order.ok_or(OrderRefusal::NotFound)?.state }.into());
-            }
-        }
+        end_attempts(app, id).await?;
         if attempt(|| close_once(app, id, actor, claim)).await? {
             return Ok(());
         }
     }
     Err(Fault::contended("the buyer keeps on beginning to pay").into())
+}
+
+/// Make every open attempt of an order impossible to pay; refused when one of them was paid.
+pub(super) async fn end_attempts(app: &App, id: OrderId) -> Result<(), Error<OrderRefusal>> {
+    let prepays = data::payment::list_prepays(&mut app.database.read().await?, id).await?;
+    for prepay in prepays.iter().filter(|prepay| prepay.state == PrepayState::Open) {
+        if payment::end_attempt(app, prepay).await? == Ended::Paid {
+            // Paid it is, but not always the order: money that does not fit waits in suspense.
+            let order = data::order::find(&mut app.database.read().await?, id).await?;
+            return Err(OrderRefusal::StateForbids { state: order.ok_or(OrderRefusal::NotFound)?.state }.into());
+        }
+    }
+    Ok(())
 }
 
 /// `false` when there is an attempt that can be paid.

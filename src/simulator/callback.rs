@@ -7,6 +7,7 @@ use super::{
     notice::Trick,
     pay,
     record::{Attempt, Callback, CallbackState, Payment, Refund, RefundStatus},
+    trade,
 };
 use crate::model::time::Timestamp;
 use crate::wechat::pay::sign::random_text;
@@ -16,6 +17,8 @@ use std::sync::PoisonError;
 /// Seconds between attempts: 15 repetitions within 24 hours and 4 minutes.
 const RETRY_SECONDS: [u32; 15] =
     [15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10_800, 10_800, 10_800, 21_600, 21_600];
+/// The same for a pushed message, which is sent three times in all.
+const PUSH_RETRY_SECONDS: [u32; 2] = [5, 5];
 /// How much of an answer is kept, in characters.
 const ANSWER_LENGTH: usize = 500;
 
@@ -52,29 +55,47 @@ pub(super) fn for_refund(simulator: &Simulator, refund: &Refund, now: Timestamp)
 }
 
 fn new(simulator: &Simulator, event: &str, subject: &str, url: &str, resource: Value, now: Timestamp) -> Record {
+    Record::Callback(Box::new(planned(simulator, event, subject, url, resource, now)))
+}
+
+/// One that is to be delivered, as the faults of the moment say.
+pub(super) fn planned(
+    simulator: &Simulator,
+    event: &str,
+    subject: &str,
+    url: &str,
+    resource: Value,
+    now: Timestamp,
+) -> Callback {
     let faults = simulator.faults().get();
     let (state, due_ms) = if faults.drop {
         (CallbackState::Dropped, None)
     } else {
         (CallbackState::Waiting, Some(Timestamp(now.0 + i64::from(faults.delay_ms))))
     };
-    Record::Callback(Box::new(Callback {
+    Callback {
         id: format!("{}-{}-5{}", digits(8), random_text(12).to_lowercase(), digits(13)),
         event_type: event.to_owned(),
         subject: subject.to_owned(),
         url: url.to_owned(),
+        appid: None,
         resource,
         created_ms: now,
         due_ms,
         rounds: 0,
         state,
         attempts: Vec::new(),
-    }))
+    }
 }
 
 /// When the attempt after so many rounds is due, or `None` after the last.
-fn next_due(simulator: &Simulator, rounds: u32, now: Timestamp) -> Option<Timestamp> {
-    let seconds = RETRY_SECONDS.get(usize::try_from(rounds).ok()?.checked_sub(1)?)?;
+fn next_due(simulator: &Simulator, callback: &Callback, now: Timestamp) -> Option<Timestamp> {
+    let (schedule, rounds): (&[u32], u32) = if callback.appid.is_some() {
+        (&PUSH_RETRY_SECONDS, callback.rounds)
+    } else {
+        (&RETRY_SECONDS, callback.rounds)
+    };
+    let seconds = schedule.get(usize::try_from(rounds).ok()?.checked_sub(1)?)?;
     Some(Timestamp(now.0 + simulator.options().wait_ms(*seconds)))
 }
 
@@ -128,6 +149,7 @@ impl Simulator {
         let now = self.now();
         let mut ledger = self.lock();
         pay::settle(self, &mut ledger, now)?;
+        trade::advance(self, &mut ledger, now)?;
         let due = ledger.due(now);
         let mut in_flight = self.0.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(due.into_iter().filter(|id| in_flight.insert(id.clone())).collect())
@@ -177,7 +199,7 @@ impl Simulator {
             callback.state = CallbackState::Done;
             callback.due_ms = None;
         } else if scheduled && callback.state == CallbackState::Waiting {
-            callback.due_ms = next_due(self, callback.rounds, now);
+            callback.due_ms = next_due(self, &callback, now);
             if callback.due_ms.is_none() {
                 callback.state = CallbackState::GivenUp;
             }

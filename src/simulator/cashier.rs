@@ -6,6 +6,7 @@ use super::{
     ledger::Record,
     pay,
     record::{Payment, TradeState},
+    trade,
 };
 use crate::wechat::pay::sign::payment_message;
 use serde::Deserialize;
@@ -33,7 +34,8 @@ impl Simulator {
         payment.success_ms = Some(now);
         payment.transaction_id = Some(format!("4200{}{day}{}", digits(6), digits(10)));
         let callback = callback::for_payment(self, &payment, now);
-        ledger.put([Record::Payment(Box::new(payment.clone())), callback])?;
+        let trade = trade::begin(self, out_trade_no, now);
+        ledger.put([Record::Payment(Box::new(payment.clone())), callback, trade])?;
         drop(ledger);
         self.0.bell.notify_one();
         Ok(payment)
@@ -85,6 +87,12 @@ impl Simulator {
             return Err(Error::Refused("the prepay id has expired"));
         }
         Ok(payment.clone())
+    }
+
+    /// The order of that number.
+    pub(super) fn payment(&self, out_trade_no: &str) -> Result<Payment, Error> {
+        let payment = self.lock().payments.get(out_trade_no).cloned();
+        payment.ok_or_else(|| Error::missing("payment", out_trade_no))
     }
 
     /// Opens the cashier as the client does: only for parameters that the merchant signed.

@@ -4,10 +4,10 @@
 //! that a browser sends from another site are refused, so that no web page can press the buttons.
 
 use super::{
-    Callback, Error, NewUser, Simulator, Trick,
+    Callback, Error, NewUser, PushTarget, Simulator, Trick,
     cashier::Invocation,
     faults::Settings,
-    record::{Payment, User},
+    record::{Payment, Refund, User},
 };
 use axum::{
     Json, Router,
@@ -15,7 +15,7 @@ use axum::{
     http::{Method, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -44,7 +44,9 @@ pub(super) fn routes() -> Router<Simulator> {
         .route("/_simulator/api/users/{id}/phone_code", post(phone_code))
         .route("/_simulator/api/cashier", post(open_cashier).get(find_prepay))
         .route("/_simulator/api/payments/{out_trade_no}/{act}", post(act_on_payment))
+        .route("/_simulator/api/refunds/{out_refund_no}/{act}", post(act_on_refund))
         .route("/_simulator/api/callbacks/{id}/{act}", post(act_on_callback))
+        .route("/_simulator/api/push/{appid}", put(push_to))
         .route("/_simulator/api/faults", get(faults).put(set_faults))
         .layer(middleware::from_fn(same_site))
 }
@@ -86,6 +88,7 @@ async fn state(State(simulator): State<Simulator>, Query(range): Query<Range>) -
         "counts": {
             "users": ledger.users.len(), "payments": ledger.payments.len(),
             "refunds": ledger.refunds.len(), "callbacks": ledger.callbacks.len(), "messages": ledger.messages.len(),
+            "shipments": ledger.shipments.len(),
         },
         "faults": simulator.faults().get(),
     }))
@@ -145,9 +148,34 @@ async fn act_on_payment(
         "pay" => simulator.pay(&out_trade_no),
         "fail" => simulator.fail(&out_trade_no),
         "cancel" => simulator.cancel(&out_trade_no),
+        "confirm" => simulator.confirm_receipt(&out_trade_no).and_then(|_| simulator.payment(&out_trade_no)),
+        "remind" => simulator.remind_shipping(&out_trade_no).and_then(|_| simulator.payment(&out_trade_no)),
         _ => Err(Error::missing("act", &act)),
     };
     payment.map(Json)
+}
+
+/// Where a mini-program wants its messages; `null` for nowhere.
+async fn push_to(
+    State(simulator): State<Simulator>,
+    Path(appid): Path<String>,
+    Json(target): Json<Option<PushTarget>>,
+) -> Result<Json<Option<PushTarget>>, Error> {
+    simulator.push_to(&appid, target.clone())?;
+    Ok(Json(target))
+}
+
+/// What the merchant console does with a refund that could not be handed over.
+async fn act_on_refund(
+    State(simulator): State<Simulator>,
+    Path((out_refund_no, act)): Path<(String, String)>,
+) -> Result<Json<Refund>, Error> {
+    let refund = match act.as_str() {
+        "succeed" => simulator.mend_refund(&out_refund_no, true),
+        "close" => simulator.mend_refund(&out_refund_no, false),
+        _ => Err(Error::missing("act", &act)),
+    };
+    refund.map(Json)
 }
 
 #[derive(Deserialize)]
@@ -195,7 +223,10 @@ async fn set_faults(State(simulator): State<Simulator>, Json(settings): Json<Set
 
 #[cfg(test)]
 mod tests {
-    use super::super::test::{APPID, Merchant};
+    use super::super::{
+        record::RefundStatus,
+        test::{APPID, Merchant},
+    };
     use super::*;
 
     #[tokio::test]
@@ -239,6 +270,26 @@ mod tests {
         let path = format!("/_simulator/api/callbacks/{callback}/drop");
         assert_eq!(merchant.plain("POST", &path, Value::Null).await.json["state"], "dropped");
         assert!(merchant.simulator.pending_callbacks().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_refund_that_could_not_be_handed_over_is_ended_by_hand() {
+        let merchant = Merchant::new();
+        merchant.paid("order-1", 200).await;
+        let ask = json!({ "out_trade_no": "order-1", "out_refund_no": "r1", "notify_url": "https://shop.example/r",
+            "amount": { "refund": 50, "total": 200, "currency": "CNY" } });
+        assert!(merchant.post("/v3/refund/domestic/refunds", ask).await.status.is_success());
+        let act =
+            async |path: &str| merchant.plain("POST", &format!("/_simulator/api/refunds/{path}"), Value::Null).await;
+        assert_eq!(act("r1/succeed").await.status, StatusCode::CONFLICT, "it is on its way");
+        merchant.simulator.faults().change(|faults| faults.refund_result = Some(RefundStatus::Abnormal));
+        merchant.clock.advance(std::time::Duration::from_secs(11));
+        assert_eq!(act("r1/wish").await.status, StatusCode::NOT_FOUND);
+        assert_eq!(act("r2/close").await.status, StatusCode::NOT_FOUND);
+        assert_eq!(act("r1/succeed").await.json["status"], "SUCCESS");
+        assert_eq!(act("r1/close").await.status, StatusCode::CONFLICT, "once");
+        let told: Vec<_> = merchant.simulator.callbacks().into_iter().map(|callback| callback.event_type).collect();
+        assert_eq!(told[told.len() - 2..], ["REFUND.ABNORMAL", "REFUND.SUCCESS"]);
     }
 
     #[tokio::test]

@@ -53,6 +53,8 @@ pub struct Settings {
     pub no_platform_certificate: bool,
     /// Each login makes a new session key.
     pub rotate_session_key: bool,
+    /// So long after a payment the shipping interface does not find its order (10060001).
+    pub ship_lag_seconds: u32,
 }
 
 /// Which key signs callbacks.

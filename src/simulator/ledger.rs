@@ -6,7 +6,8 @@
 
 use super::{
     Error,
-    record::{Callback, Code, Message, Payment, Refund, RefundStatus, Shipment, Token, User},
+    record::{Callback, Code, Message, Payment, Refund, RefundStatus, Token, User},
+    trade::Shipment,
 };
 use crate::model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,8 @@ pub(super) struct Ledger {
     due: BTreeSet<(Timestamp, String)>,
     /// Refunds by the time they leave `PROCESSING`.
     settling: BTreeSet<(Timestamp, String)>,
+    /// Orders by the time when something happens to them by itself.
+    trading: BTreeSet<(Timestamp, String)>,
     by_prepay: HashMap<String, String>,
     by_transaction: HashMap<String, String>,
     by_openid: HashMap<String, String>,
@@ -148,7 +151,14 @@ impl Ledger {
         match record {
             Record::Code(code) => self.codes.put(&code.text.clone(), code),
             Record::Message(message) => self.messages.put(&message.id.clone(), *message),
-            Record::Shipment(shipment) => self.shipments.put(&shipment.out_trade_no.clone(), *shipment),
+            Record::Shipment(shipment) => {
+                let number = shipment.out_trade_no.clone();
+                if let Some(due) = self.shipments.get(&number).and_then(|old| old.due_ms) {
+                    self.trading.remove(&(due, number.clone()));
+                }
+                self.trading.extend(shipment.due_ms.map(|due| (due, number.clone())));
+                self.shipments.put(&number, *shipment);
+            }
             Record::Token(token) => self.tokens.put(&token.text.clone(), token),
             Record::User(user) => {
                 for account in user.accounts.values() {
@@ -219,9 +229,14 @@ impl Ledger {
         let numbers = self.settling.iter().take_while(|(due, _)| *due <= now);
         numbers.filter_map(|(_, number)| self.refunds.get(number)).cloned().collect()
     }
+    /// Orders to which something happens by now.
+    pub(super) fn trading(&self, now: Timestamp) -> Vec<Shipment> {
+        let numbers = self.trading.iter().take_while(|(due, _)| *due <= now);
+        numbers.filter_map(|(_, number)| self.shipments.get(number)).cloned().collect()
+    }
     /// When something is due next.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        [self.due.first(), self.settling.first()].into_iter().flatten().map(|(due, _)| *due).min()
+        [self.due.first(), self.settling.first(), self.trading.first()].into_iter().flatten().map(|(due, _)| *due).min()
     }
 }
 
@@ -272,6 +287,7 @@ mod tests {
         let lines = std::fs::read_to_string(&path).expect("journal").lines().count();
         let merchant = merchant.simulator.lock();
         let records = merchant.payments.len() + merchant.refunds.len() + merchant.callbacks.len();
+        let records = records + merchant.shipments.len();
         assert_eq!(lines, records + merchant.users.len() + merchant.codes.len(), "each record once");
     }
 

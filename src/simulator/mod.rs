@@ -2,7 +2,7 @@
 //! refunds, signed and sealed callbacks with the real retry schedule, and every misbehaviour a backend must stand.
 //!
 //! It knows nothing of the shop in this crate and uses only `config`, `model::{time, money}` and the pure
-//! cryptography of `wechat::pay::sign`, so that it can stand in front of any backend in any language:
+//! cryptography of `wechat::pay::sign` and `wechat::push::packet`, so that it can stand in front of any backend in any language:
 //! `weizhan simulator` runs it alone, `weizhan dev` beside the server, tests in process.
 //!
 //! Its ledger is the truth about money: a test compares what a backend believes with [`Simulator::ledger`].
@@ -23,10 +23,12 @@ mod notice;
 mod options;
 mod pages;
 mod pay;
+mod push;
 mod record;
 mod serve;
 #[cfg(test)]
 mod test;
+mod trade;
 mod user;
 mod wechat;
 
@@ -34,10 +36,11 @@ pub use error::Error;
 pub use faults::{CallbackKey, Failure, Faults, Loss, ReplyLost, Rotation, Settings};
 pub use notice::{Notice, Trick};
 pub use options::{Materials, Options};
+pub use push::{PushFormat, PushMode, PushTarget};
 pub use record::{
-    Account, Attempt, Callback, CallbackState, Message, Payment, Prepay, Refund, RefundStatus, Shipment, TradeState,
-    User,
+    Account, Attempt, Callback, CallbackState, Message, Payment, Prepay, Refund, RefundStatus, TradeState, User,
 };
+pub use trade::Shipment;
 pub use user::NewUser;
 
 use crate::model::time::Timestamp;
@@ -64,6 +67,8 @@ struct Inner {
     keys: Arc<Keys>,
     ledger: Mutex<Ledger>,
     faults: Faults,
+    /// Where mini-programs want their messages.
+    pushes: push::Targets,
     http: reqwest::Client,
     /// Callbacks being delivered at this moment, which nobody else may deliver too.
     in_flight: Mutex<HashSet<String>>,
@@ -103,6 +108,7 @@ impl Simulator {
             keys,
             ledger: Mutex::new(ledger),
             faults: Faults::default(),
+            pushes: push::Targets::default(),
             http,
             in_flight: Mutex::default(),
             bell: tokio::sync::Notify::new(),
@@ -141,7 +147,7 @@ impl Simulator {
 
     /// The shipping information of every order that has some.
     pub fn shipments(&self) -> Vec<Shipment> {
-        self.lock().shipments.rows().cloned().collect()
+        self.lock().shipments.rows().filter(|row| row.uploads > 0).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {

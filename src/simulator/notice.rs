@@ -4,6 +4,7 @@ use super::{
     Callback, Error, Simulator,
     keys::digits,
     pay::{signature, signtest},
+    push,
 };
 use crate::model::time::minutes;
 use crate::wechat::pay::sign::{PrivateKey, SEAL_ALGORITHM, random_text, reply_message};
@@ -64,6 +65,9 @@ impl Simulator {
     }
 
     pub(super) fn draw(&self, callback: &Callback, trick: Trick) -> Notice {
+        if let Some(appid) = &callback.appid {
+            return push::draw(self, callback, appid, trick);
+        }
         let keys = &self.0.keys;
         let mut resource = callback.resource.clone();
         if trick == Trick::WrongAmount

@@ -100,21 +100,6 @@ pub struct Message {
     pub created_ms: Timestamp,
 }
 
-/// The shipping information of a paid order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shipment {
-    /// Which order.
-    pub out_trade_no: String,
-    /// What was uploaded last, without its time.
-    pub request: serde_json::Value,
-    /// When, as the merchant said.
-    pub uploaded_ms: Timestamp,
-    /// Whether all parcels are on their way.
-    pub finished: bool,
-    /// How often something was uploaded.
-    pub uploads: u32,
-}
-
 /// The state of an order at WeChat Pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -264,6 +249,9 @@ pub struct Callback {
     pub subject: String,
     /// Where to.
     pub url: String,
+    /// The mini-program it is pushed to; absent for a notice of the pay interface.
+    #[serde(default)]
+    pub appid: Option<String>,
     /// What it says, before it is sealed.
     pub resource: serde_json::Value,
     /// When it came into being.

@@ -22,6 +22,10 @@ use std::{
 use tokio_util::task::TaskTracker;
 
 pub(super) const APPID: &str = "wx0000000000000001";
+/// The mini-program whose messages are sealed.
+pub(super) const SEALED_APPID: &str = "wx0000000000000002";
+pub(super) const PUSH_TOKEN: &str = "pushtoken";
+pub(super) const PUSH_AES_KEY: &str = "kQ3vX8mB1nZ6cR5tY7uW2eP9aS4dF0gHjLkMoIpUqTz";
 pub(super) const MCHID: &str = "1900000001";
 pub(super) const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_01";
 const SERIAL: &str = "7A01";
@@ -155,8 +159,16 @@ impl Asked {
 }
 
 fn settings(base_url: url::Url, api_v3_key: &str) -> (config::Wechat, config::Pay) {
-    let app = config::App { appid: APPID.to_owned(), secret: Secret::new("app-secret"), secret_file: None };
-    let wechat = config::Wechat { base_url: base_url.clone(), timeout_ms: 5000, apps: vec![app] };
+    let push_token = Secret::new(PUSH_TOKEN);
+    let app = config::App {
+        appid: APPID.to_owned(),
+        secret: Secret::new("app-secret"),
+        push_token,
+        ..config::App::default()
+    };
+    let push_aes_key = Secret::new(PUSH_AES_KEY);
+    let sealed = config::App { appid: SEALED_APPID.to_owned(), push_aes_key, ..app.clone() };
+    let wechat = config::Wechat { base_url: base_url.clone(), timeout_ms: 5000, apps: vec![app, sealed] };
     let pay = config::Pay {
         base_url,
         timeout_ms: 5000,
@@ -173,6 +185,7 @@ fn settings(base_url: url::Url, api_v3_key: &str) -> (config::Wechat, config::Pa
         public_key_id: PUBLIC_KEY_ID.to_owned(),
         public_key: Secret::new(PUBLIC.0.public_key_pem()),
         public_key_file: None,
+        late_payment: "refund".parse().expect("a policy"),
         platform_certificates: false,
     };
     (wechat, pay)

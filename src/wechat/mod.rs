@@ -15,12 +15,17 @@ mod login;
 pub mod pay;
 mod phone;
 mod platform;
+pub mod push;
+mod shipping;
 mod token;
 mod transport;
 
 pub use error::{Error, ErrorKind};
 pub use login::LoginSession;
 pub use phone::Phone;
+pub use shipping::{
+    DeliveryMode, LogisticsType, OrderKey, OrderState, ShippedOrder, ShippingInfo, ShippingParcel, UploadVerdict,
+};
 
 use crate::{
     config::{self, Secret},
@@ -47,6 +52,22 @@ struct Inner {
 struct App {
     secret: Secret,
     token: token::TokenHolder,
+    push_token: Secret,
+    /// Absent in plaintext mode.
+    push_key: Option<push::packet::PushKey>,
+}
+
+impl App {
+    fn new(app: &config::App) -> Result<Self, Error> {
+        let key = app.push_aes_key.expose();
+        let key = (!key.is_empty()).then(|| push::packet::PushKey::new(key)).transpose();
+        Ok(Self {
+            secret: app.secret.clone(),
+            token: token::TokenHolder::default(),
+            push_token: app.push_token.clone(),
+            push_key: key.map_err(|error| Error::setting("wechat.apps.push_aes_key", error))?,
+        })
+    }
 }
 
 impl std::fmt::Debug for Wechat {
@@ -58,15 +79,13 @@ impl std::fmt::Debug for Wechat {
 impl Wechat {
     /// Reads keys and addresses; nothing is sent yet. Fails with [`ErrorKind::Config`] and the name of the setting.
     pub fn new(wechat: &config::Wechat, pay: &config::Pay, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let app = |app: &config::App| {
-            (app.appid.clone(), App { secret: app.secret.clone(), token: token::TokenHolder::default() })
-        };
+        let app = |app: &config::App| App::new(app).map(|known| (app.appid.clone(), known));
         Ok(Self(Arc::new(Inner {
             http: transport::client()?,
             clock,
             platform_base: wechat.base_url.clone(),
             platform_timeout: Duration::from_millis(wechat.timeout_ms),
-            apps: wechat.apps.iter().map(app).collect(),
+            apps: wechat.apps.iter().map(app).collect::<Result<_, _>>()?,
             merchant: pay::Merchant::new(pay)?,
             tasks: TaskTracker::new(),
         })))

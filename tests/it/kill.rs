@@ -57,6 +57,9 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     println!("{} tours, {} acknowledged facts", reports.len(), ledger.len());
     quiesce(&shop, PATIENCE).await;
     assert_eq!(forgotten(&shop, &ledger).await, Vec::<String>::new());
+    let shipments = shop.simulator.shipments();
+    assert!(shipments.iter().all(|row| row.uploads == 1 && row.finished), "each is told once: {shipments:?}");
+    assert!(shipments.len() >= reports.len(), "every tour sends a parcel");
     assert!(node.terminate().success(), "{}", node.log());
     shop.succeed(&["verify"]);
 }

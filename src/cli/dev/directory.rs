@@ -1,7 +1,10 @@
 //! The directory that `weizhan dev` lives in.
 
 use crate::cli::private;
-use crate::{config::DEV_MARK, wechat::pay::sign::random_text};
+use crate::{
+    config::{DEV_MARK, DEV_MARK_PLAIN},
+    wechat::pay::sign::random_text,
+};
 use anyhow::{Context as _, ensure};
 use std::{
     fs::{self, File, TryLockError},
@@ -76,6 +79,12 @@ impl Directory {
     /// A secret of that name, made up the first time. It carries the mark by which a real server refuses it.
     pub(super) fn secret(&self, name: &str, length: usize) -> anyhow::Result<String> {
         let make = || format!("{DEV_MARK}-{}", random_text(length - DEV_MARK.len() - 1));
+        private::keep(&self.secret_file(name), make)
+    }
+
+    /// The same of letters and digits, as the keys of message push must be.
+    pub(super) fn plain_secret(&self, name: &str, length: usize) -> anyhow::Result<String> {
+        let make = || format!("{DEV_MARK_PLAIN}{}", random_text(length - DEV_MARK_PLAIN.len()));
         private::keep(&self.secret_file(name), make)
     }
 

@@ -5,7 +5,7 @@ use super::directory::{Directory, settings_file};
 use crate::{
     app::SystemClock,
     cli::private,
-    simulator::{Options, Simulator},
+    simulator::{Options, PushFormat, PushMode, PushTarget, Simulator},
 };
 use anyhow::Context as _;
 use serde_json::json;
@@ -43,6 +43,14 @@ pub(super) fn write(
 ) -> anyhow::Result<PathBuf> {
     directory.secret("token_key", 64)?;
     directory.secret("data_key", 64)?;
+    let push = PushTarget {
+        url: format!("http://{api}/callback/wechat/push/{APPID}"),
+        token: directory.plain_secret("push_token", 32)?,
+        aes_key: directory.plain_secret("push_aes_key", 43)?,
+        mode: PushMode::Secure,
+        format: PushFormat::Json,
+    };
+    simulator.push_to(APPID, Some(push))?;
     let materials = simulator.materials();
     let text = |path: PathBuf| {
         path.into_os_string().into_string().map_err(|path| anyhow::anyhow!("{} is not Unicode", path.display()))
@@ -64,7 +72,12 @@ pub(super) fn write(
         "storage": { "directory": text(directory.file("objects"))? },
         "auth": { "token_key_file": secret("token_key")? },
         "privacy": { "data_key_file": secret("data_key")? },
-        "wechat": { "base_url": wechat_url, "apps": [{ "appid": APPID, "secret_file": secret("app_secret")? }] },
+        "wechat": { "base_url": wechat_url, "apps": [{
+            "appid": APPID,
+            "secret_file": secret("app_secret")?,
+            "push_token_file": secret("push_token")?,
+            "push_aes_key_file": secret("push_aes_key")?,
+        }] },
         "pay": {
             "base_url": wechat_url,
             "notify_base_url": api_url,
@@ -107,7 +120,14 @@ mod tests {
         assert_eq!(config.pay.api_v3_key.expose().len(), 32);
         assert!(config.database.url.expose().ends_with("50%25 店%3F/shop.db"));
         let faults = load(Purpose::Serve).expect_err("refused").0;
-        for key in ["auth.token_key", "privacy.data_key", "wechat.apps.0.secret", "pay.api_v3_key"] {
+        for key in [
+            "auth.token_key",
+            "privacy.data_key",
+            "wechat.apps.0.secret",
+            "wechat.apps.0.push_token",
+            "wechat.apps.0.push_aes_key",
+            "pay.api_v3_key",
+        ] {
             assert!(faults.iter().any(|fault| fault.key == key && fault.message.contains("sample")), "{key}");
         }
     }

@@ -6,4 +6,5 @@ pub(super) mod product;
 pub(super) mod refund;
 pub(super) mod staff;
 pub(super) mod stock;
+pub(super) mod suspense;
 pub(super) mod timeline;

@@ -22,7 +22,7 @@ pub(super) async fn prepay(app: &App, order: OrderId, wanted: &Prepay<'_>) -> Re
     call.end(app.wechat.prepay(wanted).await, |_| "ok".to_owned()).await
 }
 /// Ask whether an attempt was paid.
-pub(super) async fn transaction(
+pub(in crate::service) async fn transaction(
     app: &App,
     order: OrderId,
     out_trade_no: &str,

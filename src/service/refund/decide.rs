@@ -9,7 +9,8 @@ use crate::{
         job::Work,
         money::Fen,
         page::{Page, Place},
-        refund::{REFUNDS_MAX, Refund, RefundCause, RefundRefusal, RefundState},
+        payment::Payment,
+        refund::{REFUNDS_MAX, Refund, RefundCause, RefundRefusal, RefundState, too_old},
     },
     service::{
         Error, Fault, attempt,
@@ -39,7 +40,8 @@ pub async fn request(
             return Ok(refund);
         }
         data::order::find_of(&mut session, buyer.id, id).await?.ok_or(RefundRefusal::OrderMissing)?;
-        let refund = set_aside(app, &mut session, id, amount, RefundCause::Buyer, reason).await?;
+        let wish = Wish { amount, cause: RefundCause::Buyer, reason, retry_of: None };
+        let refund = set_aside(app, &mut session, id, &wish).await?;
         intent.keep(&mut session, &refund).await?;
         session.commit().await?;
         Ok(refund)
@@ -64,7 +66,8 @@ pub async fn start(
             return Ok(refund);
         }
         data::order::find(&mut act, id).await?.ok_or(RefundRefusal::OrderMissing)?;
-        let refund = set_aside(app, &mut act, id, amount, RefundCause::Staff, reason).await?;
+        let wish = Wish { amount, cause: RefundCause::Staff, reason, retry_of: None };
+        let refund = set_aside(app, &mut act, id, &wish).await?;
         job::enqueue(app, &mut act, &Work::SendRefund { refund: refund.id }, app.now()).await?;
         intent.keep(&mut act, &refund).await?;
         act.commit::<RefundRefusal>(app, clerk, "refund.start", &format!("order:{id}"), &refund).await?;
@@ -75,14 +78,46 @@ pub async fn start(
     Ok(refund)
 }
 
+/// Staff try a closed refund again, under a new number. Its amount was free since, and is set aside anew; a refund that is
+/// under way, or was tried again before, is not.
+pub async fn retry(app: &App, clerk: &Clerk, id: RefundId) -> Result<Refund, Error<RefundRefusal>> {
+    let refund = attempt(|| async {
+        let mut act = audit::begin(app).await?;
+        let closed = data::refund::find(&mut act, id).await?.ok_or(RefundRefusal::NotFound)?;
+        if closed.state != RefundState::Closed {
+            return Err(RefundRefusal::StateForbids { state: closed.state }.into());
+        }
+        if data::refund::find_retry(&mut act, id).await?.is_some() {
+            return Err(RefundRefusal::Retried.into());
+        }
+        let (amount, cause, reason) = (closed.amount_fen, closed.cause, closed.reason.as_str());
+        let wish = Wish { amount, cause, reason, retry_of: Some(id) };
+        let refund = set_aside(app, &mut act, closed.order_id, &wish).await?;
+        job::enqueue(app, &mut act, &Work::SendRefund { refund: refund.id }, app.now()).await?;
+        let target = format!("order:{}", closed.order_id);
+        act.commit::<RefundRefusal>(app, clerk, "refund.retry", &target, &(id, &refund)).await?;
+        Ok(refund)
+    })
+    .await?;
+    app.jobs_due.notify_one();
+    Ok(refund)
+}
+
+/// What is wanted back of an order.
+struct Wish<'a> {
+    amount: Fen,
+    cause: RefundCause,
+    reason: &'a str,
+    retry_of: Option<RefundId>,
+}
+
 async fn set_aside(
     app: &App,
     session: &mut Session,
     order_id: OrderId,
-    amount: Fen,
-    cause: RefundCause,
-    reason: &str,
+    wish: &Wish<'_>,
 ) -> Result<Refund, Error<RefundRefusal>> {
+    let Wish { amount, cause, reason, retry_of } = *wish;
     if !data::order::hold_refund(session, order_id, amount).await? {
         let order = data::order::find(session, order_id).await?.ok_or(RefundRefusal::OrderMissing)?;
         let left = order.total_fen.minus(order.refund_held_fen).unwrap_or_default();
@@ -92,12 +127,18 @@ async fn set_aside(
             RefundRefusal::OrderForbids { state: order.state }.into()
         });
     }
-    let (transaction_id, paid_fen) = payment::accepted(session, order_id)
-        .await?
-        .ok_or_else(|| Fault::broken(format!("order {order_id} is paid without a payment")))?;
+    let Payment { transaction_id, total_fen: paid_fen, success_ms, .. } =
+        payment::accepted(session, order_id)
+            .await?
+            .ok_or_else(|| Fault::broken(format!("order {order_id} is paid without a payment")))?;
+    if too_old(success_ms, app.now()) {
+        return Err(RefundRefusal::TooOld.into());
+    }
     if data::refund::count(session, &transaction_id).await? >= REFUNDS_MAX {
         return Err(RefundRefusal::TooMany.into());
     }
+    // What was asked for waits for staff; what they try again was decided.
+    let asked = cause == RefundCause::Buyer && retry_of.is_none();
     let id = app.ids.next(RefundId);
     let refund = Refund {
         id,
@@ -109,15 +150,18 @@ async fn set_aside(
         paid_fen,
         cause,
         reason: reason.to_owned(),
-        state: if cause == RefundCause::Buyer { RefundState::Requested } else { RefundState::Approved },
+        state: if asked { RefundState::Requested } else { RefundState::Approved },
         created_ms: app.now(),
         sent_ms: None,
+        last_sent_ms: None,
+        last_error: None,
+        retry_of,
         ended_ms: None,
     };
     if data::refund::insert(session, &refund).await? {
         Ok(refund)
     } else {
-        Err(Fault::contended("the refund number is taken").into())
+        Err(Fault::contended("the refund number is taken, or the refund was tried again").into())
     }
 }
 
@@ -139,6 +183,10 @@ async fn decide(app: &App, clerk: &Clerk, id: RefundId, to: RefundState) -> Resu
         let seen = data::refund::find(&mut act, id).await?.ok_or(RefundRefusal::NotFound)?;
         if seen.state != RefundState::Requested {
             return Err(RefundRefusal::StateForbids { state: seen.state }.into());
+        }
+        let paid = data::payment::find(&mut act, &seen.transaction_id).await?;
+        if to == RefundState::Approved && paid.is_some_and(|paid| too_old(paid.success_ms, app.now())) {
+            return Err(RefundRefusal::TooOld.into());
         }
         if !data::refund::advance(&mut act, &seen, to, None, app.now()).await? {
             return Err(Fault::contended("the refund moved").into());

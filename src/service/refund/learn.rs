@@ -8,7 +8,10 @@ use crate::{
         refund::{Refund, RefundFact, RefundState},
         refusal::Refusal,
     },
-    service::{Error, Fault, attempt, payment::Ending},
+    service::{
+        Error, Fault, attempt,
+        payment::{self, Ending},
+    },
     wechat::pay::{RefundState as Told, RefundStatus},
 };
 
@@ -65,6 +68,8 @@ pub(super) async fn take_note(
         RefundState::Closed if seen.is_of_order() => {
             data::order::free_refund(session, seen.order_id, seen.amount_fen).await?;
         }
+        // Money that paid no order has to go back, whatever WeChat says of one try.
+        RefundState::Closed => payment::give_back_again(app, session, &seen).await?,
         _ => {}
     }
     if matches!(fact.state, RefundState::Closed | RefundState::Abnormal) {

@@ -8,6 +8,7 @@ const at = (id) => document.getElementById(id);
 const TRICKS = ["foreign_key", "tampered", "stale", "unknown_serial", "unsigned", "wrong_amount"];
 const STATES = {
   NOTPAY: "warn", PROCESSING: "warn", waiting: "warn", SUCCESS: "good", done: "good",
+  to_ship: "warn", partly: "warn", shipped: "good", confirmed: "good", settled: "good",
   REFUND: "", CLOSED: "", dropped: "", ABNORMAL: "bad", given_up: "bad",
 };
 const shown = {};
@@ -113,6 +114,25 @@ function showCallback(callback) {
     callbackActs(callback), details);
 }
 
+function shipmentState(shipment) {
+  if (shipment.settled_ms !== null) return "settled";
+  if (shipment.confirmed_ms !== null) return "confirmed";
+  if (shipment.finished) return "shipped";
+  return shipment.uploads > 0 ? "partly" : "to_ship";
+}
+
+function showShipments(shipments) {
+  const rows = shipments.map((shipment) => {
+    const [state, path] = [shipmentState(shipment), `payments/${encodeURIComponent(shipment.out_trade_no)}`];
+    const parcels = shipment.parcels.map(([number, carrier]) => make("div", {}, code(`${carrier} ${number}`)));
+    const acts = state === "shipped" ? press("confirm", `${path}/confirm`, "")
+      : state === "to_ship" || state === "partly" ? press("remind", `${path}/remind`) : "";
+    return line(code(shipment.out_trade_no), parcels, badge(state),
+      shipment.due_ms === null ? "" : time(shipment.due_ms), acts);
+  });
+  return table(["orderNumber", "parcels", "stateWord", "next_at", "act"], rows);
+}
+
 function showMessages(messages) {
   const content = (data) => Object.entries(data).map(([name, value]) => make("div", {}, code(name), ` ${value}`));
   const rows = messages.map((message) =>
@@ -172,6 +192,7 @@ async function refresh() {
   update("refunds", state.refunds, showRefunds);
   update("callbacks", state.callbacks, (list) =>
     list.length === 0 ? make("p", { className: "empty" }, word("none")) : list.map(showCallback));
+  update("shipments", state.shipments, showShipments);
   update("messages", state.messages, showMessages);
   update("users", state.users, (users) => showUsers(users, state.apps));
   update("faults", state.faults, (faults) => showFaults(faults, (changed) => attempt(() => call("PUT", "faults", changed))));

@@ -193,23 +193,57 @@ fn refund_view(refund: &Refund) -> Value {
 
 /// Lets every refund end whose time has come, and plans its callback.
 pub(in crate::simulator) fn settle(simulator: &Simulator, ledger: &mut Ledger, now: Timestamp) -> Result<(), Error> {
-    for mut refund in ledger.settling(now) {
+    for refund in ledger.settling(now) {
         let wanted = simulator.faults().get().refund_result;
-        refund.status = wanted.filter(|end| *end != RefundStatus::Processing).unwrap_or(RefundStatus::Success);
-        refund.success_ms = (refund.status == RefundStatus::Success).then_some(refund.settles_ms);
-        let mut records = vec![];
-        if refund.status == RefundStatus::Closed {
-            let others = ledger.refunds_of(&refund.out_trade_no);
-            let alone = others
-                .iter()
-                .all(|other| other.out_refund_no == refund.out_refund_no || other.status == RefundStatus::Closed);
-            if let Some(payment) = ledger.payments.get(&refund.out_trade_no).filter(|_| alone) {
-                records.push(Record::Payment(Box::new(Payment { state: TradeState::Success, ..payment.clone() })));
-            }
-        }
-        records.extend(callback::for_refund(simulator, &refund, now));
-        records.push(Record::Refund(Box::new(refund)));
-        ledger.put(records)?;
+        let status = wanted.filter(|end| *end != RefundStatus::Processing).unwrap_or(RefundStatus::Success);
+        let at = refund.settles_ms;
+        end(simulator, ledger, refund, status, at, now)?;
     }
     Ok(())
+}
+
+/// Ends a refund this way, and plans its callback.
+fn end(
+    simulator: &Simulator,
+    ledger: &mut Ledger,
+    mut refund: Refund,
+    status: RefundStatus,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<(), Error> {
+    refund.status = status;
+    refund.success_ms = (status == RefundStatus::Success).then_some(at);
+    let mut records = vec![];
+    if status == RefundStatus::Closed {
+        let others = ledger.refunds_of(&refund.out_trade_no);
+        let alone = others
+            .iter()
+            .all(|other| other.out_refund_no == refund.out_refund_no || other.status == RefundStatus::Closed);
+        if let Some(payment) = ledger.payments.get(&refund.out_trade_no).filter(|_| alone) {
+            records.push(Record::Payment(Box::new(Payment { state: TradeState::Success, ..payment.clone() })));
+        }
+    }
+    records.extend(callback::for_refund(simulator, &refund, now));
+    records.push(Record::Refund(Box::new(refund)));
+    ledger.put(records)
+}
+
+impl Simulator {
+    /// Somebody acts in the merchant console (异常退款处理): a refund that could not be handed over is paid out by another
+    /// way, or closed.
+    pub fn mend_refund(&self, out_refund_no: &str, paid_out: bool) -> Result<Refund, Error> {
+        let now = self.now();
+        let mut ledger = self.lock();
+        settle(self, &mut ledger, now)?;
+        let known = ledger.refunds.get(out_refund_no).cloned();
+        let refund = known.ok_or_else(|| Error::missing("refund", out_refund_no))?;
+        if refund.status != RefundStatus::Abnormal {
+            return Err(Error::Refused("the refund is not abnormal"));
+        }
+        let status = if paid_out { RefundStatus::Success } else { RefundStatus::Closed };
+        end(self, &mut ledger, refund.clone(), status, now, now)?;
+        drop(ledger);
+        self.0.bell.notify_one();
+        Ok(Refund { status, success_ms: paid_out.then_some(now), ..refund })
+    }
 }

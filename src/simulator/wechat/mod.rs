@@ -69,6 +69,12 @@ pub(in crate::simulator) fn errcode(code: i64) -> Json<Value> {
         43101 => "user refuse to accept the msg",
         47003 => "argument invalid",
         47001 => "data format error",
+        10_060_001 => "支付单不存在",
+        10_060_002 => "支付单已完成发货，无法继续发货",
+        10_060_003 => "支付单已使用重新发货机会",
+        10_060_004 => "支付单处于不可发货的状态",
+        10_060_023 => "发货信息未更新",
+        10_060_031 => "该笔支付单不属于 openid 所指定的用户",
         _ => "error",
     };
     Json(json!({ "errcode": code, "errmsg": format!("{text} rid: {}", random_text(26).to_lowercase()) }))
@@ -88,6 +94,9 @@ pub(in crate::simulator) fn routes() -> Router<Simulator> {
         .route("/wxa/msg_sec_check", post(message::check_text).fallback(only_post))
         .route("/wxa/getwxacodeunlimit", post(message::draw_code).fallback(only_post))
         .route("/wxa/sec/order/upload_shipping_info", post(shipping::upload).fallback(only_post))
+        .route("/wxa/sec/order/get_order", post(shipping::find).fallback(only_post))
+        .route("/wxa/sec/order/notify_confirm_receive", post(shipping::remind).fallback(only_post))
+        .route("/wxa/sec/order/is_trade_managed", post(shipping::is_managed).fallback(only_post))
 }
 
 /// A JSON body, or WeChat's complaint about it.

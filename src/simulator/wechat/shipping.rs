@@ -2,7 +2,12 @@
 
 use super::{Answer, Errcode, Words, read, token};
 use crate::model::time::Timestamp;
-use crate::simulator::{Simulator, ledger::Record, record::Shipment};
+use crate::simulator::{
+    Simulator,
+    ledger::{Ledger, Record},
+    record::Payment,
+    trade::{self, Shipment},
+};
 use axum::{
     Json,
     body::Bytes,
@@ -43,7 +48,23 @@ struct Parcel {
     #[serde(default)]
     item_desc: String,
     #[serde(default)]
-    contact: Option<Value>,
+    contact: Option<Contact>,
+}
+
+#[derive(Deserialize)]
+struct Contact {
+    #[serde(default)]
+    consignor_contact: String,
+    #[serde(default)]
+    receiver_contact: String,
+}
+
+impl Contact {
+    /// Whether either number shows its last four digits.
+    fn is_shown(&self) -> bool {
+        let shown = |number: &str| number.len() >= 4 && number.bytes().rev().take(4).all(|byte| byte.is_ascii_digit());
+        shown(&self.consignor_contact) || shown(&self.receiver_contact)
+    }
 }
 
 #[derive(Deserialize)]
@@ -58,6 +79,7 @@ pub(super) async fn upload(State(simulator): State<Simulator>, Query(words): Wor
     let mut request: Value = read(&body)?;
     check(&ask)?;
     let uploaded = Timestamp::parse_rfc3339(&ask.upload_time).ok_or(Errcode(268_485_216))?;
+    let now = simulator.now();
     let mut ledger = simulator.lock();
     let key = &ask.order_key;
     let payment = match key.order_number_type {
@@ -66,26 +88,174 @@ pub(super) async fn upload(State(simulator): State<Simulator>, Query(words): Wor
         2 => ledger.payment_of_transaction(key.transaction_id.as_deref().ok_or(Errcode(268_485_194))?),
         _ => return Err(Errcode(268_485_194)),
     };
-    let paid = payment.filter(|payment| payment.appid == appid && payment.transaction_id.is_some());
-    let payment = paid.ok_or(Errcode(10_060_001))?;
+    let payment = visible(&simulator, payment, &appid)?.clone();
     if payment.openid != ask.payer.openid {
         return Err(Errcode(10_060_031));
     }
     // The time of upload differs in each request and is no part of what is said.
     request["upload_time"] = Value::Null;
-    let out_trade_no = payment.out_trade_no.clone();
-    let uploads = match ledger.shipments.get(&out_trade_no) {
-        None => 1,
-        Some(before) if before.request == request => return Err(Errcode(10_060_023)),
-        Some(before) if uploaded <= before.uploaded_ms => return Err(Errcode(268_485_216)),
-        // After completion there is one chance to ship again.
-        Some(before) if before.finished && before.uploads > 1 => return Err(Errcode(10_060_003)),
-        Some(before) => before.uploads + 1,
+    let before = ledger.shipments.get(&payment.out_trade_no).cloned();
+    let before =
+        before.unwrap_or_else(|| Shipment { out_trade_no: payment.out_trade_no.clone(), ..Shipment::default() });
+    let row = uploaded_row(&ask, request, uploaded, before)?;
+    if trade::order_state(&simulator, &ledger, &payment, now) == 5 {
+        return Err(Errcode(10_060_004));
+    }
+    let records = if row.finished {
+        trade::finish(&simulator, &payment, row, now)
+    } else {
+        vec![Record::Shipment(Box::new(row))]
     };
-    let finished = ask.delivery_mode == 1 || ask.is_all_delivered == Some(true);
-    let shipment = Shipment { out_trade_no, request, uploaded_ms: uploaded, finished, uploads };
-    ledger.put([Record::Shipment(Box::new(shipment))])?;
-    Ok(Json(json!({ "errcode": 0, "errmsg": "ok" })))
+    ledger.put(records)?;
+    Ok(ok())
+}
+
+fn ok() -> Json<Value> {
+    Json(json!({ "errcode": 0, "errmsg": "ok" }))
+}
+
+/// A paid order of this mini-program, as soon as this interface sees it.
+fn visible<'a>(simulator: &Simulator, payment: Option<&'a Payment>, appid: &str) -> Result<&'a Payment, Errcode> {
+    let lag = std::time::Duration::from_secs(simulator.faults().get().ship_lag_seconds.into());
+    let seen = |payment: &&Payment| {
+        let paid = payment.success_ms.filter(|_| payment.transaction_id.is_some());
+        payment.appid == appid && paid.is_some_and(|paid| simulator.now() >= paid.plus(lag))
+    };
+    payment.filter(seen).ok_or(Errcode(10_060_001))
+}
+
+/// What the order has after this upload.
+fn uploaded_row(ask: &AskShipping, request: Value, at: Timestamp, before: Shipment) -> Result<Shipment, Errcode> {
+    let first = before.uploads == 0;
+    if !first && before.request == request {
+        return Err(Errcode(10_060_023));
+    }
+    if !first && at <= before.uploaded_ms {
+        return Err(Errcode(268_485_216));
+    }
+    if before.confirmed_ms.is_some() {
+        return Err(Errcode(10_060_002));
+    }
+    let same = |name: &str| before.request[name] == request[name];
+    // To say more of what is complete, or to go another way, is to ship anew, of which there is one chance.
+    let anew = !first && (before.finished || !same("delivery_mode") || !same("logistics_type"));
+    if anew && before.reshipped {
+        return Err(Errcode(10_060_003));
+    }
+    let mut parcels = if anew { Vec::new() } else { before.parcels };
+    for parcel in &ask.shipping_list {
+        let named = (parcel.tracking_no.clone(), parcel.express_company.clone());
+        if !parcels.contains(&named) {
+            parcels.push(named);
+        }
+    }
+    if parcels.len() > 15 {
+        return Err(Errcode(10_060_024));
+    }
+    Ok(Shipment {
+        request,
+        uploaded_ms: at,
+        parcels,
+        finished: ask.delivery_mode == 1 || ask.is_all_delivered == Some(true),
+        uploads: before.uploads + 1,
+        reshipped: before.reshipped || anew,
+        ..before
+    })
+}
+
+#[derive(Deserialize)]
+struct AskOrder {
+    #[serde(default)]
+    transaction_id: Option<String>,
+    #[serde(default)]
+    merchant_id: Option<String>,
+    #[serde(default)]
+    merchant_trade_no: Option<String>,
+    #[serde(default)]
+    received_time: Option<i64>,
+}
+
+impl AskOrder {
+    fn payment<'a>(&self, simulator: &Simulator, ledger: &'a Ledger) -> Option<&'a Payment> {
+        match (&self.transaction_id, &self.merchant_id, &self.merchant_trade_no) {
+            (Some(id), ..) => ledger.payment_of_transaction(id),
+            (None, Some(mchid), Some(number)) if *mchid == simulator.options().mchid => ledger.payments.get(number),
+            _ => None,
+        }
+    }
+}
+
+/// `getOrder`.
+pub(super) async fn find(State(simulator): State<Simulator>, Query(words): Words, body: Bytes) -> Answer {
+    let appid = token::check(&simulator, &words)?;
+    let ask: AskOrder = read(&body)?;
+    let now = simulator.now();
+    let mut ledger = simulator.lock();
+    trade::advance(&simulator, &mut ledger, now)?;
+    let payment = visible(&simulator, ask.payment(&simulator, &ledger), &appid)?;
+    let row = ledger.shipments.get(&payment.out_trade_no).cloned().unwrap_or_default();
+    let parcel = |(number, carrier): &(String, String)| {
+        let contents = &row.request["shipping_list"][0]["item_desc"];
+        json!({ "tracking_no": number, "express_company": carrier, "goods_desc": contents })
+    };
+    let parcels: Vec<Value> = row.parcels.iter().map(parcel).collect();
+    Ok(Json(json!({ "errcode": 0, "errmsg": "ok", "order": {
+        "transaction_id": payment.transaction_id,
+        "merchant_id": simulator.options().mchid,
+        "merchant_trade_no": payment.out_trade_no,
+        "description": payment.description,
+        "paid_amount": payment.total_fen,
+        "openid": payment.openid,
+        "trade_create_time": payment.created_ms.seconds(),
+        "pay_time": payment.success_ms.map(Timestamp::seconds),
+        "order_state": trade::order_state(&simulator, &ledger, payment, now),
+        "in_complaint": false,
+        "shipping": {
+            "delivery_mode": row.request["delivery_mode"].as_i64().unwrap_or_default(),
+            "logistics_type": row.request["logistics_type"].as_i64().unwrap_or_default(),
+            "finish_shipping": row.finished,
+            "finish_shipping_count": if row.finished { 1 + i64::from(row.reshipped) } else { 0 },
+            "goods_desc": row.request["shipping_list"][0]["item_desc"].as_str().unwrap_or_default(),
+            "shipping_list": parcels,
+        },
+    } })))
+}
+
+/// `notifyConfirmReceive`.
+pub(super) async fn remind(State(simulator): State<Simulator>, Query(words): Words, body: Bytes) -> Answer {
+    let appid = token::check(&simulator, &words)?;
+    let ask: AskOrder = read(&body)?;
+    let now = simulator.now();
+    let mut ledger = simulator.lock();
+    let payment = visible(&simulator, ask.payment(&simulator, &ledger), &appid)?;
+    let row = ledger.shipments.get(&payment.out_trade_no).cloned().unwrap_or_default();
+    let received = ask.received_time.map(Timestamp::from_seconds);
+    match received {
+        _ if !row.finished || row.confirmed_ms.is_some() => return Err(Errcode(10_060_028)),
+        _ if row.request["logistics_type"] != 1 => return Err(Errcode(10_060_032)),
+        Some(at) if at <= now && payment.success_ms.is_some_and(|paid| at >= paid) => {}
+        _ => return Err(Errcode(10_060_029)),
+    }
+    if row.asked_ms.is_some() {
+        return Err(Errcode(10_060_030));
+    }
+    ledger.put([Record::Shipment(Box::new(Shipment { asked_ms: Some(now), ..row }))])?;
+    Ok(ok())
+}
+
+#[derive(Deserialize)]
+struct AskManaged {
+    appid: String,
+}
+
+/// `isTradeManaged`: here every mini-program is under 发货信息管理.
+pub(super) async fn is_managed(State(simulator): State<Simulator>, Query(words): Words, body: Bytes) -> Answer {
+    let appid = token::check(&simulator, &words)?;
+    let ask: AskManaged = read(&body)?;
+    if ask.appid != appid {
+        return Err(Errcode(40013));
+    }
+    Ok(Json(json!({ "errcode": 0, "errmsg": "ok", "is_trade_managed": true })))
 }
 
 /// The rules of single fields. Official page: 发货信息录入接口, error codes.
@@ -108,7 +278,11 @@ fn fault(parcel: &Parcel, logistics_type: i64) -> Option<i64> {
         parcel if parcel.item_desc.chars().count() > 120 => Some(10_060_009),
         parcel if logistics_type == 1 && parcel.tracking_no.is_empty() => Some(268_485_226),
         parcel if logistics_type == 1 && parcel.express_company.is_empty() => Some(268_485_227),
-        parcel if parcel.express_company == "SF" && parcel.contact.is_none() => Some(10_060_014),
+        parcel if parcel.tracking_no.len() > 128 => Some(10_060_025),
+        parcel if parcel.express_company.len() > 128 => Some(10_060_026),
+        parcel if parcel.express_company == "SF" && !parcel.contact.as_ref().is_some_and(Contact::is_shown) => {
+            Some(10_060_014)
+        }
         _ => None,
     }
 }

@@ -30,6 +30,7 @@ const PAYMENT_WRITE: Who = Who::Staff(Some(Permission::PaymentWrite));
 const REFUND_WRITE: Who = Who::Staff(Some(Permission::RefundWrite));
 const PRODUCT_WRITE: Who = Who::Staff(Some(Permission::ProductWrite));
 const STOCK_WRITE: Who = Who::Staff(Some(Permission::StockWrite));
+const ORDER_PRICE: Who = Who::Staff(Some(Permission::OrderPrice));
 
 /// Every operation, in an order in which all of them succeed when one after the other is called by whoever may.
 pub const TABLE: &[(&str, Who)] = &[
@@ -45,6 +46,8 @@ pub const TABLE: &[(&str, Who)] = &[
     ("staff.refresh", Who::Public),
     ("callback.pay", Who::Wechat),
     ("callback.refund", Who::Wechat),
+    ("callback.verify_push", Who::Wechat),
+    ("callback.push", Who::Wechat),
     ("staff.category.create", PRODUCT_WRITE),
     ("staff.product.list", PRODUCT_WRITE),
     ("staff.product.create", PRODUCT_WRITE),
@@ -56,10 +59,17 @@ pub const TABLE: &[(&str, Who)] = &[
     ("staff.order.timeline", ORDER_READ),
     ("staff.notice.replay", PAYMENT_WRITE),
     ("staff.order.ship", ORDER_SHIP),
+    ("staff.order.correct_shipment", ORDER_SHIP),
+    ("staff.order.price", ORDER_PRICE),
     ("staff.refund.list", ORDER_READ),
     ("staff.refund.start", REFUND_WRITE),
     ("staff.refund.approve", REFUND_WRITE),
     ("staff.refund.reject", REFUND_WRITE),
+    ("staff.refund.retry", REFUND_WRITE),
+    ("staff.suspense.list", ORDER_READ),
+    ("staff.suspense.retry", PAYMENT_WRITE),
+    ("staff.suspense.refund", REFUND_WRITE),
+    ("staff.suspense.dismiss", PAYMENT_WRITE),
     ("staff.job.list", JOB_WRITE),
     ("staff.job.redrive", JOB_WRITE),
     ("staff.sign_out", STAFF),

@@ -45,16 +45,20 @@ fn words_in_brackets(text: &str) -> Vec<String> {
     inside.split(',').map(|word| word.trim().to_owned()).collect()
 }
 
-/// The tables as the MySQL texts describe them: one `CREATE TABLE` a file, one column or key a line.
+/// The tables as the MySQL texts describe them: one `CREATE TABLE` or `ALTER TABLE` a file, one column or key a line.
 fn written() -> Tables {
     let mut tables = Tables::new();
     for name in names("mysql") {
         let text = text_of("mysql", &name);
         let lines = text.lines().filter(|line| !line.starts_with("--"));
         let mut table: Option<(String, Table)> = None;
-        for line in lines.map(|line| line.trim().trim_end_matches(',')) {
+        for line in lines.map(|line| line.trim().trim_end_matches([',', ';'])) {
+            let line = line.strip_prefix("ADD COLUMN ").or(line.strip_prefix("ADD ")).unwrap_or(line);
             let words: Vec<_> = line.split_whitespace().collect();
             match (words.as_slice(), &mut table) {
+                (["ALTER", "TABLE", name], place) => {
+                    *place = Some(((*name).to_owned(), tables.remove(*name).expect("a table that is there")));
+                }
                 (["CREATE", "TABLE", name, "("], place) => *place = Some(((*name).to_owned(), Table::default())),
                 (["PRIMARY", "KEY", ..], Some((_, table))) => {
                     table.keys.insert("PRIMARY".to_owned(), (true, words_in_brackets(line)));
@@ -72,7 +76,7 @@ fn written() -> Tables {
                 ([column, kind, null @ ..], Some((_, table))) => {
                     let nullable = match null {
                         ["NULL"] => true,
-                        ["NOT", "NULL"] => false,
+                        ["NOT", "NULL"] | ["NOT", "NULL", "DEFAULT", _] => false,
                         other => panic!("{name}: {column} must say NULL or NOT NULL and no more, not {other:?}"),
                     };
                     table.columns.push(((*column).to_owned(), sort_of(kind), nullable));
@@ -80,6 +84,8 @@ fn written() -> Tables {
                 _ => {}
             }
         }
+        // An `ALTER TABLE` has no bracket that closes it.
+        tables.extend(table.take());
     }
     tables
 }

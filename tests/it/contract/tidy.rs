@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("service", &["app", "model", "data", "cache", "storage", "wechat"]),
     ("compute", &["app", "model", "service", "data::job", "data::lease", "data::Error"]),
     ("http", &["app", "model", "service", "config", "telemetry"]),
-    ("simulator", &["config", "model::time", "model::money", "wechat::pay::sign"]),
+    ("simulator", &["config", "model::time", "model::money", "wechat::pay::sign", "wechat::push::packet"]),
     (
         "cli",
         &[

@@ -2,7 +2,7 @@
 
 use super::openapi::{Operation, operations};
 use crate::support::{
-    app::{APPS, TestApp},
+    app::{APPS, MCHID, TestApp},
     client::{Answer, Client, Request, User},
     shop::Goods,
 };
@@ -10,7 +10,16 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use weizhan::{
     data,
-    model::{id::JobId, job::Work},
+    model::{
+        id::JobId,
+        job::Work,
+        money::Fen,
+        payment::{FactSource, PaymentFact},
+    },
+    service::{
+        Never,
+        payment::{self, Ending, Outcome},
+    },
 };
 
 /// An id that nothing has.
@@ -30,8 +39,10 @@ pub struct World {
     pending: String,
     /// Was paid.
     paid: String,
-    /// Asked for, one to be approved and one to be rejected.
-    refunds: [String; 2],
+    /// Asked for, one to be approved, one to be rejected; and one that WeChat closed.
+    refunds: [String; 3],
+    /// Money in suspense: WeChat confirms the first, the second is of nobody.
+    suspended: [String; 2],
     /// Of the payment that was paid.
     notice: String,
     /// Was given up.
@@ -52,6 +63,40 @@ fn text(value: &Value) -> String {
     value.as_str().expect("an id").to_owned()
 }
 
+/// WeChat has closed a refund; what it had set aside is free again.
+async fn close_refund(app: &TestApp, id: &str) {
+    app.spoil(&format!("UPDATE refunds SET state = 'closed', ended_ms = created_ms WHERE id = {id}")).await;
+    app.spoil("UPDATE orders SET refund_held_fen = refund_held_fen - 1 WHERE refund_held_fen > 0").await;
+}
+
+/// Money of a payer whom we did not ask; WeChat's number of it.
+async fn suspended(app: &TestApp, ann: &User, goods: &Goods) -> String {
+    let order = ann.order(goods, 1).await.expect(201);
+    let number = app.begin_payment(ann, &order).await;
+    app.spoil(&format!("UPDATE prepays SET openid = 'oAnother' WHERE out_trade_no = '{number}'")).await;
+    let paid = app.simulator.pay(&number).expect("paid");
+    ann.ask_payment(&order).await.expect(200);
+    paid.transaction_id.expect("a number")
+}
+
+/// Money under a number that we never asked for.
+async fn suspended_of_nobody(app: &TestApp) -> String {
+    let fact = PaymentFact {
+        source: FactSource::Notice,
+        mchid: MCHID.to_owned(),
+        appid: APPS[0].0.to_owned(),
+        out_trade_no: "4711-of-another-system".to_owned(),
+        transaction_id: "4200000000000000000000000001".to_owned(),
+        total_fen: Fen(5),
+        currency: "CNY".to_owned(),
+        openid: "oNobody".to_owned(),
+        success_ms: app.app.now(),
+    };
+    let outcome = payment::settle::<Never>(&app.app, &fact, &Ending::Nothing).await.expect("settled");
+    assert_eq!(outcome, Outcome::Suspended);
+    fact.transaction_id
+}
+
 impl World {
     /// The shop and Ann.
     pub async fn new() -> Self {
@@ -61,12 +106,14 @@ impl World {
         let notice = app.callback_of(&number).id;
         let paid = text(&paid["id"]);
         let pending = text(&ann.order(&goods, 1).await.expect(201)["id"]);
-        let mut refunds = [String::new(), String::new()];
+        let mut refunds = [String::new(), String::new(), String::new()];
         for refund in &mut refunds {
             let path = format!("/v1/orders/{paid}/refunds");
             let body = json!({ "amount_fen": 1, "reason": "少了" });
             *refund = text(&ann.post(&path).new_key().json(&body).send().await.expect(201)["id"]);
         }
+        close_refund(&app, &refunds[2]).await;
+        let suspended = [suspended(&app, &ann, &goods).await, suspended_of_nobody(&app).await];
         let (address, spare_address) = (ann.address().await, ann.address().await);
         let mut rows = app.app.database.write().await.expect("write");
         let (work, now) = (Work::CleanUp { slot: 1 }, app.app.now());
@@ -86,6 +133,7 @@ impl World {
             pending,
             paid,
             refunds,
+            suspended,
             notice,
             job: job.to_string(),
             phone_code,
@@ -115,12 +163,19 @@ impl World {
         match id {
             "staff.refund.approve" => &self.refunds[0],
             "staff.refund.reject" => &self.refunds[1],
-            "order.receive" | "refund.request" | "staff.order.view" | "staff.order.ship" | "staff.refund.start" => {
-                &self.paid
-            }
+            "order.receive"
+            | "refund.request"
+            | "staff.order.view"
+            | "staff.order.ship"
+            | "staff.refund.start"
+            | "staff.order.timeline"
+            | "staff.order.correct_shipment" => &self.paid,
+            "callback.push" | "callback.verify_push" => APPS[1].0,
+            "staff.refund.retry" => &self.refunds[2],
+            "staff.suspense.retry" | "staff.suspense.refund" => &self.suspended[0],
+            "staff.suspense.dismiss" => &self.suspended[1],
             "staff.job.redrive" => &self.job,
             "staff.notice.replay" => &self.notice,
-            "staff.order.timeline" => &self.paid,
             "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
             "cart.put" | "cart.remove" | "staff.stock.adjust" => &self.goods.sku_id,
             "address.change" | "address.remove" => &self.spare_address,
@@ -151,6 +206,11 @@ impl World {
             "staff.product.create" => product,
             "staff.product.change" => json!({ "version": 1, "product": product }),
             "staff.stock.adjust" => json!({ "delta": 1, "reason": "盘点" }),
+            "callback.push" => json!({ "MsgType": "event", "Event": "a message that nobody signed" }),
+            "staff.order.correct_shipment" => json!({ "parcels": [{ "carrier": "YTO", "tracking_no": "YT2" }],
+                "logistics": "express", "more_to_come": false, "description": "两包茶" }),
+            "staff.order.price" => json!({ "version": 1, "total_fen": 900, "reason": "老客户" }),
+            "staff.suspense.dismiss" => json!({ "note": "另一个系统的钱" }),
             "staff.order.ship" => json!({ "carrier": "SF", "tracking_no": "SF1" }),
             _ => return None,
         })
@@ -176,7 +236,7 @@ impl Call {
     /// The request without its body.
     pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
-        let path = ["{id}", "{sku_id}", "{notify_id}", "{*key}"]
+        let path = ["{id}", "{sku_id}", "{appid}", "{transaction_id}", "{notify_id}", "{*key}"]
             .iter()
             .fold(path.clone(), |path, name| path.replace(name, &self.path_id));
         let mut request = client.request(method.clone(), &path);

@@ -6,9 +6,10 @@ use serde_json::json;
 use weizhan::{
     data::{self, audit::AuditRow, lease::Lease},
     model::{
-        id::{JobId, PrepayId, StaffId},
+        id::{JobId, PrepayId, PushId, StaffId},
         idempotency::StoredReply,
         job::{JobState, Work},
+        push::Push,
     },
 };
 
@@ -55,6 +56,34 @@ async fn what_the_house_keeps_for_itself_comes_back() {
     assert!(claimed.iter().all(|job| job.work == work && job.run_ms == START && job.attempts_max == 60));
     assert!(data::job::bury(&mut rows, &claimed[0].claim, TEXT, LATER).await.unwrap());
     assert_eq!(data::job::count(&mut rows, JobState::Dead).await.unwrap(), 1);
+    drop(rows);
+    app.end().await;
+}
+
+#[tokio::test]
+async fn messages_come_back() {
+    let app = TestApp::new().await;
+    let mut rows = write(&app).await;
+    let row = Push {
+        id: PushId(LARGE),
+        appid: "wx".into(),
+        dedupe_key: "f".repeat(64),
+        event: "e".into(),
+        content: json!({ "text": TEXT }).to_string(),
+        outcome: None,
+        received_ms: START,
+    };
+    assert!(data::push::insert(&mut rows, &row).await.unwrap());
+    assert!(!data::push::insert(&mut rows, &Push { id: PushId(1), ..row.clone() }).await.unwrap(), "it came before");
+    assert_eq!(data::push::find(&mut rows, row.id).await.unwrap(), Some(row.clone()));
+    assert_eq!(data::push::find_by_key(&mut rows, &row.dedupe_key).await.unwrap(), Some(row.id));
+    assert_eq!(data::push::purge(&mut rows, LATER).await.unwrap(), 0, "nobody has handled it");
+    for moved in [true, false] {
+        assert_eq!(data::push::handle(&mut rows, row.id, "noted").await.unwrap(), moved);
+    }
+    let handled = Push { outcome: Some("noted".into()), ..row.clone() };
+    assert_eq!(data::push::find(&mut rows, row.id).await.unwrap(), Some(handled));
+    assert_eq!(data::push::purge(&mut rows, LATER).await.unwrap(), 1);
     drop(rows);
     app.end().await;
 }

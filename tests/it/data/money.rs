@@ -7,23 +7,21 @@ use weizhan::{
     data,
     model::{
         call::{Call, Operation},
-        id::{CallId, OrderId, PaymentId, PrepayId, RefundId},
+        id::{CallId, OrderId, PaymentId, PrepayId, RefundId, StaffId, SuspenseId},
         money::Fen,
         notice::{Notice, RefusedNotice, WAITING},
         payment::{FactSource, Payment, PaymentFact, Prepay, PrepayState, SuspenseReason},
         refund::{Refund, RefundCause, RefundState},
+        suspense::{Resolution, Suspense},
         time::Timestamp,
     },
 };
 
-#[tokio::test]
-async fn money_comes_back() {
-    let app = TestApp::new().await;
-    let mut rows = write(&app).await;
-    let order_id = OrderId(LARGE);
-    let prepay = Prepay {
+/// An attempt that could be paid.
+fn a_prepay() -> Prepay {
+    Prepay {
         id: PrepayId(LARGE),
-        order_id,
+        order_id: OrderId(LARGE),
         out_trade_no: "T1".into(),
         mchid: "1900000001".into(),
         appid: "wx".into(),
@@ -33,7 +31,15 @@ async fn money_comes_back() {
         prepay_id: None,
         prepaid_ms: None,
         created_ms: START,
-    };
+    }
+}
+
+#[tokio::test]
+async fn money_comes_back() {
+    let app = TestApp::new().await;
+    let mut rows = write(&app).await;
+    let order_id = OrderId(LARGE);
+    let prepay = a_prepay();
     data::payment::insert_prepay(&mut rows, &prepay).await.unwrap();
     assert_eq!(data::payment::find_prepay(&mut rows, prepay.id).await.unwrap(), Some(prepay.clone()));
     assert!(data::payment::keep_handle(&mut rows, prepay.id, "wx-handle", LATER).await.unwrap());
@@ -57,16 +63,72 @@ async fn money_comes_back() {
     assert!(!data::payment::insert(&mut rows, &twice).await.unwrap(), "known by WeChat's number");
     assert_eq!(data::payment::find(&mut rows, "42").await.unwrap(), Some(payment.clone()));
     assert_eq!(data::payment::list(&mut rows, order_id).await.unwrap(), [payment]);
+    drop(rows);
+    app.end().await;
+}
+
+#[tokio::test]
+async fn money_in_suspense_comes_back() {
+    let app = TestApp::new().await;
+    let mut rows = write(&app).await;
+    data::payment::insert_prepay(&mut rows, &a_prepay()).await.unwrap();
     let fact: PaymentFact = serde_json::from_value::<PaymentFact>(a_fact()).unwrap();
-    assert!(data::payment::suspend(&mut rows, &fact, SuspenseReason::AmountDiffers, START).await.unwrap());
-    assert_eq!(data::payment::count_suspense(&mut rows).await.unwrap(), 1);
+    let (id, amount) = (SuspenseId(LARGE), SuspenseReason::AmountDiffers);
+    for new in [true, false] {
+        assert_eq!(data::suspense::insert(&mut rows, id, &fact, amount, START).await.unwrap(), new);
+    }
+    let mut row = Suspense {
+        id,
+        transaction_id: "43".into(),
+        reason: amount,
+        out_trade_no: "T1".into(),
+        total_fen: Fen(MOST),
+        fact: serde_json::to_string(&fact).unwrap(),
+        resolved: false,
+        resolution: None,
+        note: None,
+        staff_id: None,
+        resolved_ms: None,
+        created_ms: START,
+        order_id: Some(OrderId(LARGE)),
+    };
+    assert_eq!(data::suspense::list_of(&mut rows, &[a_prepay()]).await.unwrap(), [row.clone()]);
+    assert_eq!(data::suspense::find(&mut rows, "43").await.unwrap(), Some(row.clone()));
+    assert_eq!(row.told(), Some(fact.clone()));
+    assert_eq!(data::suspense::count(&mut rows).await.unwrap(), 1);
+    let dismissed = Resolution::Dismissed;
+    for waited in [true, false] {
+        let note = Some(TEXT);
+        let staff = Some(StaffId(LARGE));
+        assert_eq!(data::suspense::resolve(&mut rows, "43", dismissed, note, staff, LATER).await.unwrap(), waited);
+    }
+    assert_eq!(data::suspense::list(&mut rows, true, MOST, 9).await.unwrap(), []);
+    let over = Suspense {
+        resolved: true,
+        resolution: Some(dismissed),
+        note: Some(TEXT.into()),
+        staff_id: Some(StaffId(LARGE)),
+        resolved_ms: Some(LATER),
+        ..row.clone()
+    };
+    assert_eq!(data::suspense::list(&mut rows, false, MOST, 9).await.unwrap(), [over]);
+    let other = PaymentFact { out_trade_no: "T2".into(), ..fact };
+    assert!(data::suspense::renew(&mut rows, &other, SuspenseReason::OrderUnknown).await.unwrap());
+    row = Suspense {
+        reason: SuspenseReason::OrderUnknown,
+        out_trade_no: "T2".into(),
+        fact: serde_json::to_string(&other).unwrap(),
+        order_id: None,
+        ..row
+    };
+    assert_eq!(data::suspense::find(&mut rows, "43").await.unwrap(), Some(row));
     drop(rows);
     app.end().await;
 }
 
 fn a_fact() -> Value {
-    json!({ "source": "notice", "mchid": "1", "appid": "wx", "out_trade_no": "T2", "transaction_id": "43",
-        "total_fen": 1, "currency": "CNY", "openid": "o-A", "success_ms": 0 })
+    json!({ "source": "notice", "mchid": "1", "appid": "wx", "out_trade_no": "T1", "transaction_id": "43",
+        "total_fen": MOST, "currency": "CNY", "openid": "o-A", "success_ms": 0 })
 }
 
 #[tokio::test]
@@ -86,23 +148,36 @@ async fn money_that_goes_back_comes_back() {
         state: RefundState::Approved,
         created_ms: START,
         sent_ms: None,
+        last_sent_ms: None,
+        last_error: None,
+        retry_of: Some(RefundId(LARGE - 1)),
         ended_ms: None,
     };
     assert!(data::refund::insert(&mut rows, &refund).await.unwrap());
+    let twin = Refund { id: RefundId(1), out_refund_no: "R2".into(), ..refund.clone() };
+    assert!(!data::refund::insert(&mut rows, &twin).await.unwrap(), "one takes the place of another once");
+    assert_eq!(data::refund::find_retry(&mut rows, RefundId(LARGE - 1)).await.unwrap(), Some(refund.clone()));
     assert_eq!(data::refund::find(&mut rows, refund.id).await.unwrap(), Some(refund.clone()));
+    assert!(data::refund::send(&mut rows, refund.id, START).await.unwrap());
     assert!(data::refund::send(&mut rows, refund.id, LATER).await.unwrap());
+    assert!(data::refund::explain(&mut rows, refund.id, TEXT).await.unwrap());
+    let sent =
+        Refund { sent_ms: Some(START), last_sent_ms: Some(LATER), last_error: Some(TEXT.into()), ..refund.clone() };
+    assert_eq!(data::refund::find(&mut rows, refund.id).await.unwrap(), Some(sent));
     assert!(data::refund::advance(&mut rows, &refund, RefundState::Succeeded, Some("50"), LATER).await.unwrap());
     let over = Refund {
         refund_id: Some("50".into()),
         state: RefundState::Succeeded,
-        sent_ms: Some(LATER),
+        sent_ms: Some(START),
+        last_sent_ms: Some(LATER),
         ended_ms: Some(LATER),
         ..refund
     };
     assert_eq!(data::refund::find_by_number(&mut rows, "R1").await.unwrap(), Some(over.clone()));
     assert_eq!(data::refund::list_all(&mut rows, Some(RefundState::Succeeded), MOST, 9).await.unwrap(), [over]);
-    assert_eq!(data::refund::last_sent(&mut rows, "42").await.unwrap(), Some(LATER));
-    assert_eq!(data::refund::last_sent(&mut rows, "43").await.unwrap(), None);
+    assert_eq!(data::refund::last_sent(&mut rows, "42", RefundId(1)).await.unwrap(), Some(LATER));
+    assert_eq!(data::refund::last_sent(&mut rows, "42", RefundId(LARGE)).await.unwrap(), None, "but for this one");
+    assert_eq!(data::refund::last_sent(&mut rows, "43", RefundId(1)).await.unwrap(), None);
     drop(rows);
     app.end().await;
 }

@@ -49,7 +49,7 @@ async fn money_that_fits_no_order_waits_in_suspense() {
     }
     assert_eq!(app.number("SELECT COUNT(*) FROM payments").await, 0);
     let mut session = app.app.database.read().await.unwrap();
-    assert_eq!(data::payment::count_suspense(&mut session).await.unwrap(), 7);
+    assert_eq!(data::suspense::count(&mut session).await.unwrap(), 7);
     drop(session);
     // The true notice pays the order all the same.
     assert_eq!(app.post_letter(&app.letter_of(&number)).await.status, 204);

@@ -142,7 +142,7 @@ async fn an_empty_account_is_tried_again() {
         app.advance(Duration::from_secs(20));
     }
     assert_eq!((at_wechat(&app), states(&ann, &order).await), (0, vec!["approved".to_owned()]));
-    assert_eq!(app.number("SELECT COUNT(*) FROM jobs WHERE last_error LIKE '%NOT_ENOUGH%'").await, 1);
+    assert_eq!(app.number("SELECT COUNT(*) FROM refunds WHERE last_error LIKE 'NOT_ENOUGH%'").await, 1);
     app.simulator.faults().clear();
     for _ in 0..3 {
         app.advance(minutes(1));

@@ -37,6 +37,10 @@ pub const APPS: [(&str, &str); 2] = [
     ("wxa111111111111111", "test-secret-of-the-first-mini-program"),
     ("wxb222222222222222", "test-secret-of-the-second-mini-program"),
 ];
+/// The token of both mini-programs' messages.
+pub const PUSH_TOKEN: &str = "pushtokenoftests";
+/// The key that seals the messages of the first mini-program; those of the second come plain.
+pub const PUSH_AES_KEY: &str = "kQ3vX8mB1nZ6cR5tY7uW2eP9aS4dF0gHjLkMoIpUqTz";
 /// The merchant of the tests.
 pub const MCHID: &str = "1900000001";
 /// The `APIv3` key of the tests.
@@ -149,6 +153,11 @@ impl TestApp {
     /// Move the clock.
     pub fn advance(&self, while_: Duration) {
         self.clock.advance(while_);
+    }
+
+    /// The time in seconds since 1970, as WeChat writes it.
+    pub fn clock_seconds(&self) -> i64 {
+        self.clock.now().seconds()
     }
 
     /// Run every job that is due; how many there were.
@@ -264,8 +273,11 @@ pub fn settings(
     objects: &Path,
 ) -> Vec<(&'static str, String)> {
     let materials = simulator.materials();
-    let apps: Vec<_> =
-        APPS.iter().map(|(appid, secret)| format!("{{ appid = '{appid}', secret = '{secret}' }}")).collect();
+    let app = |(place, (appid, secret)): (usize, &(&str, &str))| {
+        let key = if place == 0 { PUSH_AES_KEY } else { "" };
+        format!("{{ appid = '{appid}', secret = '{secret}', push_token = '{PUSH_TOKEN}', push_aes_key = '{key}' }}")
+    };
+    let apps: Vec<_> = APPS.iter().enumerate().map(app).collect();
     let many = || "1000000".to_owned();
     let mut settings = vec![
         ("database.url", database_url.to_owned()),

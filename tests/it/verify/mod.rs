@@ -4,18 +4,23 @@
 mod mutant;
 
 use crate::support::{
-    app::TestApp,
+    app::{APPS, PUSH_AES_KEY, PUSH_TOKEN, Setup, TestApp},
     client::User,
     shop::{Goods, failing, id},
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, time::Duration};
-use weizhan::{data::verify::CHECKS, model::time::minutes, service};
+use weizhan::{
+    data::verify::CHECKS,
+    model::time::minutes,
+    service,
+    simulator::{PushFormat, PushMode, PushTarget},
+};
 
 const CLOSE: &str = "/v3/pay/transactions/out-trade-no/";
 
-/// A shop with an order in each state, by the names that mutants use. Of stock, one move is an adjustment as large as an
-/// order's line; of audit rows there are four.
+/// A shop with an order in each state, by the names that mutants use; `{audits}` is the number of the last audit row. Of
+/// stock, one move is an adjustment as large as an order's line.
 struct Shop {
     app: TestApp,
     ids: Vec<(&'static str, String)>,
@@ -26,26 +31,61 @@ async fn start_refund(owner: &User, order: &Value, amount: i64) {
     owner.post(&format!("/admin/v1/orders/{}/refunds", id(order))).new_key().json(&body).send().await.expect(201);
 }
 
-/// An order that was closed before its money came, and whose money is back.
-async fn late_order(app: &TestApp, ann: &User, goods: &Goods) -> Value {
+/// An order that was closed before its money came: with its pieces still there it is revived, otherwise its money is back.
+async fn late_order(app: &TestApp, ann: &User, goods: &Goods, sold_out: bool) -> Value {
     let order = ann.order(goods, 1).await.expect(201);
     let number = app.begin_payment(ann, &order).await;
     failing(app, "POST", CLOSE, 1, 400, "ORDER_CLOSED");
     ann.cancel(&order).await.expect(200);
+    if sold_out {
+        app.paid_order(ann, goods, 1).await;
+    }
     app.simulator.pay(&number).unwrap();
     app.deliver().await;
     order
 }
 
+/// An order whose payer was another, and whose money staff sent back.
+async fn suspended_order(app: &TestApp, ann: &User, owner: &User, goods: &Goods) -> Value {
+    let order = ann.order(goods, 1).await.expect(201);
+    let number = app.begin_payment(ann, &order).await;
+    app.spoil(&format!("UPDATE prepays SET openid = 'oAnother' WHERE out_trade_no = '{number}'")).await;
+    let paid = app.simulator.pay(&number).unwrap();
+    app.deliver().await;
+    let path = format!("/admin/v1/suspense/{}/refund", paid.transaction_id.unwrap());
+    owner.post(&path).send().await.expect(200);
+    order
+}
+
+/// An order whose price staff changed.
+async fn repriced_order(ann: &User, owner: &User, goods: &Goods) -> Value {
+    let order = ann.order(goods, 1).await.expect(201);
+    let price = json!({ "version": 1, "total_fen": 90, "reason": "x" });
+    owner.put(&format!("/admin/v1/orders/{}/price", id(&order))).json(&price).send().await.expect(200);
+    order
+}
+
 impl Shop {
     async fn new() -> Self {
-        let app = TestApp::new().await;
+        let overrides = vec![("pay.late_payment", "reserve".to_owned())];
+        let app = TestApp::with(Setup { overrides, ..Setup::default() }).await;
+        let target = PushTarget {
+            url: format!("{}/callback/wechat/push/{}", app.base, APPS[0].0),
+            token: PUSH_TOKEN.to_owned(),
+            aes_key: PUSH_AES_KEY.to_owned(),
+            mode: PushMode::Secure,
+            format: PushFormat::Json,
+        };
+        app.simulator.push_to(APPS[0].0, Some(target)).unwrap();
         let (goods, ann, owner) = (app.goods(100, 50).await, app.buyer("ann").await, app.owner().await);
         let stock = format!("/admin/v1/skus/{}/stock", goods.sku_id);
         owner.post(&stock).new_key().json(&json!({ "delta": 2, "reason": "x" })).send().await.expect(200);
         let (refunded, _) = app.paid_order(&ann, &goods, 1).await;
         start_refund(&owner, &refunded, 100).await;
-        let late = late_order(&app, &ann, &goods).await;
+        let revived = late_order(&app, &ann, &goods, false).await;
+        let late = late_order(&app, &ann, &app.goods(100, 1).await, true).await;
+        let suspended = suspended_order(&app, &ann, &owner, &goods).await;
+        let repriced = repriced_order(&ann, &owner, &goods).await;
         app.run_jobs().await;
         app.advance(Duration::from_secs(61));
         app.deliver().await;
@@ -60,6 +100,10 @@ impl Shop {
         let (following, _) = app.paid_order(&ann, &goods, 1).await;
         start_refund(&owner, &following, 50).await;
         app.run_jobs().await;
+        let event = app.simulator.push_event(APPS[0].0, "trade_manage_remind_access_api", "o1", &json!({ "msg": "x" }));
+        assert!(event.unwrap().is_some());
+        app.deliver().await;
+        app.run_jobs().await;
         let pending = ann.order(&goods, 1).await.expect(201);
         app.begin_payment(&ann, &pending).await;
         let orders = [
@@ -69,12 +113,16 @@ impl Shop {
             ("{closed}", closed, "closed"),
             ("{late}", late, "closed"),
             ("{refunded}", refunded, "refunded"),
+            ("{revived}", revived, "paid"),
+            ("{suspended}", suspended, "pending"),
+            ("{repriced}", repriced, "pending"),
         ];
         let mut ids = Vec::new();
         for (name, order, state) in orders {
             assert_eq!(ann.see(&order).await["state"], state, "{name}");
             ids.push((name, id(&order).to_owned()));
         }
+        ids.push(("{audits}", app.number("SELECT MAX(seq) FROM audit").await.to_string()));
         Self { app, ids }
     }
 

@@ -31,6 +31,16 @@ pub(super) const STOCK: &[Mutant] = &[
         "UPDATE stock_moves SET kind = 'release', order_id = {paid} WHERE kind = 'adjust'",
         "UPDATE stock_moves SET kind = 'adjust', order_id = NULL WHERE kind = 'release' AND order_id = {paid}",
     ),
+    (
+        &["stock.retaken"],
+        "UPDATE stock_moves SET kind = 'retake', order_id = {paid} WHERE kind = 'adjust'",
+        "UPDATE stock_moves SET kind = 'adjust', order_id = NULL WHERE kind = 'retake' AND order_id = {paid}",
+    ),
+    (
+        &["stock.retaken", "stock.released"],
+        "UPDATE stock_moves SET order_id = -order_id WHERE order_id = {revived} AND kind = 'retake'",
+        "UPDATE stock_moves SET order_id = -order_id WHERE order_id = -{revived}",
+    ),
 ];
 
 pub(super) const ORDERS: &[Mutant] = &[
@@ -65,6 +75,21 @@ pub(super) const ORDERS: &[Mutant] = &[
         "UPDATE order_lines SET price_fen = price_fen + 1 WHERE order_id = {pending}",
     ),
     (
+        &["order.total"],
+        "UPDATE orders SET adjustment_fen = adjustment_fen + 1 WHERE id = {repriced}",
+        "UPDATE orders SET adjustment_fen = adjustment_fen - 1 WHERE id = {repriced}",
+    ),
+    (
+        &["order.repriced"],
+        "UPDATE orders SET adjustment_fen = 1, total_fen = total_fen + 1 WHERE id = {closed}",
+        "UPDATE orders SET adjustment_fen = 0, total_fen = total_fen - 1 WHERE id = {closed}",
+    ),
+    (
+        &["order.paid_when"],
+        "UPDATE orders SET paid_ms = created_ms WHERE id = {closed}",
+        "UPDATE orders SET paid_ms = NULL WHERE id = {closed}",
+    ),
+    (
         &["order.history"],
         "UPDATE order_transitions SET version = 3 WHERE order_id = {paid} AND version = 2",
         "UPDATE order_transitions SET version = 2 WHERE order_id = {paid} AND version = 3",
@@ -85,9 +110,44 @@ pub(super) const ORDERS: &[Mutant] = &[
         "UPDATE order_transitions SET step = 'ship' WHERE order_id = {shipped} AND version = 3",
     ),
     (
+        &["order.history_legal", "order.history_joins"],
+        "UPDATE order_transitions SET from_state = NULL WHERE order_id = {paid} AND step = 'pay'",
+        "UPDATE order_transitions SET from_state = 'pending' WHERE order_id = {paid} AND step = 'pay'",
+    ),
+    (
+        &["order.history_legal", "stock.retaken"],
+        "UPDATE order_transitions SET step = 'pay' WHERE order_id = {revived} AND step = 'revive'",
+        "UPDATE order_transitions SET step = 'revive' WHERE order_id = {revived} AND step = 'pay'",
+    ),
+    (
+        &["order.history_legal", "order.repriced"],
+        "UPDATE order_transitions SET step = 'pay' WHERE order_id = {repriced} AND step = 'reprice'",
+        "UPDATE order_transitions SET step = 'reprice' WHERE order_id = {repriced} AND step = 'pay'",
+    ),
+    (
         &["order.shipped"],
         "UPDATE shipments SET order_id = -order_id WHERE order_id = {shipped}",
         "UPDATE shipments SET order_id = -order_id WHERE order_id = -{shipped}",
+    ),
+    (
+        &["shipment.left"],
+        "UPDATE shippings SET order_id = -order_id WHERE order_id = {shipped}",
+        "UPDATE shippings SET order_id = -order_id WHERE order_id = -{shipped}",
+    ),
+    (
+        &["shipment.upload"],
+        "UPDATE shippings SET upload_state = 'waiting' WHERE order_id = {shipped}",
+        "UPDATE shippings SET upload_state = 'uploaded' WHERE order_id = {shipped}",
+    ),
+    (
+        &["shipment.uploaded"],
+        "UPDATE shippings SET tried_ms = NULL WHERE order_id = {shipped}",
+        "UPDATE shippings SET tried_ms = uploaded_ms WHERE order_id = {shipped}",
+    ),
+    (
+        &["shipment.uploaded"],
+        "UPDATE shippings SET upload_state = 'refused' WHERE order_id = {shipped}",
+        "UPDATE shippings SET upload_state = 'uploaded' WHERE order_id = {shipped}",
     ),
     (&["product.sales"], "UPDATE products SET sales = sales + 1", "UPDATE products SET sales = sales - 1"),
 ];
@@ -97,6 +157,16 @@ pub(super) const MONEY: &[Mutant] = &[
         &["payment.returned"],
         "UPDATE refunds SET amount_fen = amount_fen - 1 WHERE order_id = {late}",
         "UPDATE refunds SET amount_fen = amount_fen + 1 WHERE order_id = {late}",
+    ),
+    (
+        &["payment.returned"],
+        "UPDATE refunds SET state = 'closed' WHERE order_id = {late}",
+        "UPDATE refunds SET state = 'succeeded' WHERE order_id = {late}",
+    ),
+    (
+        &["payment.attempt"],
+        "UPDATE prepays SET state = 'closed' WHERE order_id = {suspended}",
+        "UPDATE prepays SET state = 'paid' WHERE order_id = {suspended}",
     ),
     (
         &["payment.attempt"],
@@ -112,6 +182,37 @@ pub(super) const MONEY: &[Mutant] = &[
         &["prepay.closed"],
         "UPDATE prepays SET state = 'open' WHERE order_id = {closed}",
         "UPDATE prepays SET state = 'closed' WHERE order_id = {closed}",
+    ),
+    (
+        &["prepay.amount"],
+        "UPDATE prepays SET total_fen = total_fen + 1 WHERE order_id = {pending}",
+        "UPDATE prepays SET total_fen = total_fen - 1 WHERE order_id = {pending}",
+    ),
+    (
+        &["suspense.refunded"],
+        "UPDATE suspense SET transaction_id = CONCAT('x', transaction_id)",
+        "UPDATE suspense SET transaction_id = SUBSTR(transaction_id, 2)",
+    ),
+    (&["suspense.resolved"], "UPDATE suspense SET resolved = 0", "UPDATE suspense SET resolved = 1"),
+    (
+        &["suspense.resolved"],
+        "UPDATE suspense SET resolution = 'dismissed'",
+        "UPDATE suspense SET resolution = 'refunded'",
+    ),
+    (
+        &["refund.retry"],
+        "UPDATE refunds SET retry_of = 1 WHERE order_id = {late}",
+        "UPDATE refunds SET retry_of = NULL WHERE order_id = {late}",
+    ),
+    (
+        &["refund.retry"],
+        "UPDATE refunds SET retry_of = id WHERE order_id = {late}",
+        "UPDATE refunds SET retry_of = NULL WHERE order_id = {late}",
+    ),
+    (
+        &["refund.ended"],
+        "UPDATE refunds SET ended_ms = created_ms WHERE state = 'processing'",
+        "UPDATE refunds SET ended_ms = NULL WHERE state = 'processing'",
     ),
     (
         &["refund.held"],
@@ -174,6 +275,21 @@ pub(super) const JOBS: &[Mutant] = &[
         "UPDATE jobs SET dedupe_key = SUBSTR(dedupe_key, 2) WHERE kind = 'poll_refund' AND state = 'ready'",
     ),
     (
+        &["job.receive"],
+        "UPDATE jobs SET state = 'done' WHERE dedupe_key = 'receive_order:{shipped}'",
+        "UPDATE jobs SET state = 'ready' WHERE dedupe_key = 'receive_order:{shipped}'",
+    ),
+    (
+        &["job.push"],
+        "UPDATE pushes SET outcome = NULL WHERE event = 'trade_manage_remind_access_api'",
+        "UPDATE pushes SET outcome = 'noted' WHERE event = 'trade_manage_remind_access_api'",
+    ),
+    (
+        &["job.refund", "refund.ended"],
+        "UPDATE refunds SET state = 'abnormal' WHERE order_id = {late}",
+        "UPDATE refunds SET state = 'succeeded' WHERE order_id = {late}",
+    ),
+    (
         &["job.dead"],
         "UPDATE jobs SET state = 'dead' WHERE kind = 'query_payment' AND state = 'done'",
         "UPDATE jobs SET state = 'done' WHERE kind = 'query_payment' AND state = 'dead'",
@@ -197,6 +313,10 @@ pub(super) const AUDIT: &[Mutant] = &[
         "UPDATE audit SET staff_id = staff_id - 1 WHERE seq = 1",
     ),
     (&["audit.chain"], "UPDATE audit SET seq = -3 WHERE seq = 3", "UPDATE audit SET seq = 3 WHERE seq = -3"),
-    (&["audit.chain"], "UPDATE audit SET seq = -4 WHERE seq = 4", "UPDATE audit SET seq = 4 WHERE seq = -4"),
+    (
+        &["audit.chain"],
+        "UPDATE audit SET seq = -seq WHERE seq = {audits}",
+        "UPDATE audit SET seq = -seq WHERE seq = -{audits}",
+    ),
     (&["audit.chain"], "UPDATE audit_head SET seq = seq + 1", "UPDATE audit_head SET seq = seq - 1"),
 ];

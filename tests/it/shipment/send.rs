@@ -1,21 +1,9 @@
 //! Parcels leave only what was paid, and whatever staff change is written into the audit chain in the same transaction.
 
-use crate::support::{
-    app::TestApp,
-    client::{Answer, User},
-    shop::id,
-};
-use serde_json::{Value, json};
+use super::{receive, ship};
+use crate::support::{app::TestApp, shop::id};
+use serde_json::json;
 use weizhan::model::time::minutes;
-
-async fn ship(owner: &User, order: &Value) -> Answer {
-    let parcel = json!({ "carrier": "SF", "tracking_no": "SF1234567890" });
-    owner.post(&format!("/admin/v1/orders/{}/shipment", id(order))).json(&parcel).send().await
-}
-
-async fn receive(buyer: &User, order: &Value) -> Answer {
-    buyer.post(&format!("/v1/orders/{}/receipt", id(order))).send().await
-}
 
 #[tokio::test]
 async fn a_parcel_leaves_a_paid_order_once_and_only_its_buyer_receives_it() {
@@ -54,6 +42,7 @@ async fn two_clerks_who_send_one_order_send_one_parcel() {
     let mut statuses = [one.status.as_u16(), other.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!((statuses, app.number("SELECT COUNT(*) FROM shipments").await), ([200, 409], 1));
+    app.run_jobs().await;
     app.end().await;
 }
 
