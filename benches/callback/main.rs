@@ -109,7 +109,17 @@ async fn measure(args: &Args, cores: Cores) -> anyhow::Result<()> {
 fn table(lines: &[(&Case, Outcome, i64)]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
-    table.set_header(["database late", "rate/s", "sent", "2xx", "other", "p50 ms", "p99 ms", "max ms", "unsettled at the end"]);
+    table.set_header([
+        "database late",
+        "rate/s",
+        "sent",
+        "2xx",
+        "other",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "unsettled at the end",
+    ]);
     for (case, outcome, waiting) in lines {
         let ms = |micros: u64| format!("{}.{}", micros / 1_000, micros % 1_000 / 100);
         let figures = [

@@ -78,6 +78,7 @@ async fn ask(port: u16, idle: &RefCell<Vec<Connection>>, request: Bytes, due: In
         Ok(())
     };
     let answer = tokio::time::timeout(PATIENCE, answered).await;
-    let answer = answer.map_err(|_| "no answer".to_owned()).and_then(|answer| answer.map_err(|error| error.to_string()));
+    let answer =
+        answer.map_err(|_| "no answer".to_owned()).and_then(|answer| answer.map_err(|error| error.to_string()));
     (answer, u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX))
 }

@@ -155,7 +155,9 @@ impl World {
     /// How many callbacks were acknowledged and are not settled.
     pub async fn waiting(&self) -> anyhow::Result<i64> {
         let mut connection = MySqlConnection::connect(&self.direct).await?;
-        Ok(sqlx::query_scalar("SELECT COUNT(*) FROM notices WHERE outcome = 'waiting'").fetch_one(&mut connection).await?)
+        Ok(sqlx::query_scalar("SELECT COUNT(*) FROM notices WHERE outcome = 'waiting'")
+            .fetch_one(&mut connection)
+            .await?)
     }
 
     /// Wait until all are settled.

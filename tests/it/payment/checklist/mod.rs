@@ -49,7 +49,10 @@ const SIGNATURES: &[Line] = &[
     (
         "A wrong clock is noticed",
         &[
-            ("src/wechat/pay/skew.rs", "genuine_notices_from_another_time_raise_the_clock_alarm_and_forged_ones_do_not"),
+            (
+                "src/wechat/pay/skew.rs",
+                "genuine_notices_from_another_time_raise_the_clock_alarm_and_forged_ones_do_not",
+            ),
             ("src/wechat/pay/skew.rs", "more_than_a_fifth_of_old_notices_is_an_alarm_once_in_ten_minutes"),
         ],
     ),
