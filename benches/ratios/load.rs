@@ -83,7 +83,7 @@ pub async fn drive(
                 if status != expected {
                     let mut wrong = wrong.borrow_mut();
                     wrong.0 += 1;
-                    let text = || format!("{status}: {}", String::from_utf8_lossy(&connection.body));
+                    let text = || format!("{status}: {}", String::from_utf8_lossy(connection.body()));
                     wrong.1.get_or_insert_with(text);
                 }
             }
@@ -104,7 +104,8 @@ pub async fn drive(
     Ok(Outcome { rate, answered, p99_us, wrong: wrong.into_inner() })
 }
 
-struct Connection {
+/// A kept-alive connection, for one request at a time.
+pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
     /// Of the last answer.
@@ -112,14 +113,20 @@ struct Connection {
 }
 
 impl Connection {
-    async fn open(port: u16) -> anyhow::Result<Self> {
+    /// Connect.
+    pub async fn open(port: u16) -> anyhow::Result<Self> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: vec![0; 64 * 1024], body: Vec::new() })
     }
 
+    /// The body of the last answer.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Send a request, read its answer, give the status.
-    async fn ask(&mut self, request: &[u8]) -> anyhow::Result<u16> {
+    pub async fn ask(&mut self, request: &[u8]) -> anyhow::Result<u16> {
         self.stream.write_all(request).await?;
         let mut filled = 0;
         loop {

@@ -73,6 +73,7 @@ pub async fn await_money(
         version: 1,
         goods_fen: total,
         freight_fen: Fen::ZERO,
+        adjustment_fen: Fen::ZERO,
         total_fen: total,
         refund_held_fen: Fen::ZERO,
         refunded_fen: Fen::ZERO,

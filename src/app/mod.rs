@@ -12,7 +12,7 @@ pub use crate::cache::limit::{Caller, Limited};
 use crate::{
     cache::{self, Cache, limit::Limits},
     config::Config,
-    data::{self, Database},
+    data::{self, Database, Intake},
     model::{
         id::{IdSource, SignInId},
         refund::REFUSED_PER_SECOND_MAX,
@@ -66,6 +66,8 @@ pub struct Parts {
     pub jobs_due: Notify,
     /// Callbacks that are stored and are being settled.
     pub settling: Settling,
+    /// Stores callbacks.
+    pub intake: Intake,
     /// How often callers may call.
     pub limits: Limits,
     /// Refunds that WeChat refused in the last second.
@@ -149,6 +151,7 @@ impl App {
                 .build(),
             jobs_due: Notify::new(),
             settling: Settling::default(),
+            intake: Intake::new(database.clone(), config.database.callback_connections),
             limits: Limits::new(&config.limits),
             refused_refunds: Brake::new(REFUSED_PER_SECOND_MAX, Duration::from_secs(1)),
             guards,
@@ -189,6 +192,7 @@ impl App {
         self.jobs_due.notify_waiters();
         self.tasks.close();
         self.tasks.wait().await;
+        self.intake.close();
         self.database.close().await;
     }
 }

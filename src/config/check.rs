@@ -107,6 +107,8 @@ impl Check {
         for (key, number) in positive {
             self.demand(number > 0, key, "more than 0 is expected");
         }
+        let often = (1..=60).contains(&pay.query_every_seconds);
+        self.demand(often, "pay.query_every_seconds", "1 to 60 is expected");
         self.demand(order.freight_fen >= 0, "order.freight_fen", "0 or more is expected");
         self.demand(order.free_freight_from_fen >= 0, "order.free_freight_from_fen", "0 or more is expected");
         let ends = server.drain_ms < server.shutdown_timeout_ms;

@@ -180,7 +180,9 @@ fn the_defaults_serve_nobody_and_the_example_neither() {
 #[test]
 fn a_real_server_refuses_what_is_unfit() {
     assert_eq!(shop().check(Purpose::Serve), Ok(()));
-    let cases: [(&str, Spoil); 25] = [
+    let cases: [(&str, Spoil); 27] = [
+        ("pay.query_every_seconds", |c| c.pay.query_every_seconds = 0),
+        ("pay.query_every_seconds", |c| c.pay.query_every_seconds = 61),
         ("node.id", |c| c.node.id = 32),
         ("log.filter", |c| c.log.filter = "weizhan=loud".into()),
         ("server.body_timeout_ms", |c| c.server.body_timeout_ms = 0),

@@ -60,6 +60,8 @@ pub struct Pay {
     pub base_url: Url,
     /// How long a call may take.
     pub timeout_ms: u64,
+    /// The longest pause between two questions whether an order was paid; 1 to 60.
+    pub query_every_seconds: u64,
     /// Base of the callback addresses, as WeChat reaches this shop: `https://shop.example`.
     pub notify_base_url: Url,
     /// Merchant number.

@@ -27,6 +27,7 @@
 mod statement;
 mod doctor;
 mod error;
+mod intake;
 mod migrate;
 mod open;
 mod session;
@@ -56,6 +57,7 @@ pub mod verify;
 
 pub use doctor::Symptom;
 pub use error::Error;
+pub use intake::Intake;
 pub use open::Guards;
 pub use session::{Database, Session};
 pub use statement::{Args, Each, Row, Sql, Then};

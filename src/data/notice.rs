@@ -1,6 +1,6 @@
 //! Rows of `notices` and `refused_notices`.
 
-use super::{Each, Error, Session, Sql};
+use super::{Args, Each, Error, Session, Sql};
 use crate::model::{
     notice::{Notice, RefusedNotice, WAITING},
     time::Timestamp,
@@ -22,6 +22,8 @@ statements! {
     LIST_WAITING = (select!("outcome = 'waiting' AND due_ms <= ? ORDER BY due_ms, notify_id LIMIT 50"));
     INSERT = "INSERT INTO notices (notify_id, event_type, subject, headers, body, outcome, received, failures, due_ms,
               received_ms, last_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    INSERT_ALL = "INSERT INTO notices (notify_id, event_type, subject, headers, body, outcome, received, failures, due_ms,
+                  received_ms, last_ms) VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}";
     COME_AGAIN = "UPDATE notices SET received = received + 1, last_ms = ? WHERE notify_id = ?";
     SETTLE = "UPDATE notices SET outcome = ?, settled_ms = ? WHERE notify_id = ? AND outcome = 'waiting'";
     PUT_OFF = "UPDATE notices SET failures = failures + 1, due_ms = ? WHERE notify_id = ? AND outcome = 'waiting'";
@@ -34,6 +36,8 @@ statements! {
 
 /// The statement by which callbacks are stored, to be prepared before one comes: preparing costs a round trip.
 pub(super) const STORE: Sql = INSERT;
+/// That by which several are.
+pub(super) const STORE_ALL: Sql = INSERT_ALL;
 
 /// One callback.
 pub async fn find(session: &mut Session, notify_id: &str) -> Result<Option<Notice>, Error> {
@@ -52,7 +56,15 @@ pub async fn list_waiting(session: &mut Session, now: Timestamp) -> Result<Vec<N
 }
 /// A verified callback, in one statement; `false` when it came before.
 pub async fn insert(session: &mut Session, row: &Notice) -> Result<bool, Error> {
-    let values = (
+    session.insert_new(INSERT, values(row)).await
+}
+/// Verified callbacks, in one statement; a conflict, and none of them, when one came before.
+pub(super) async fn insert_all(session: &mut Session, rows: &[&Notice]) -> Result<(), Error> {
+    session.execute(INSERT_ALL, Each(rows.iter().map(|row| values(row)).collect())).await.map(drop)
+}
+
+fn values(row: &Notice) -> impl Args<'_> {
+    (
         row.notify_id.as_str(),
         row.event_type.as_str(),
         row.subject.as_str(),
@@ -64,9 +76,9 @@ pub async fn insert(session: &mut Session, row: &Notice) -> Result<bool, Error> 
         row.due_ms,
         row.received_ms,
         row.last_ms,
-    );
-    session.insert_new(INSERT, values).await
+    )
 }
+
 /// A known callback came once more.
 pub async fn come_again(session: &mut Session, notify_id: &str, now: Timestamp) -> Result<bool, Error> {
     Ok(session.execute(COME_AGAIN, (now, notify_id)).await? == 1)

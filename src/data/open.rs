@@ -107,6 +107,9 @@ async fn warm_up(database: &Database, settings: &config::Database) -> Result<(),
     for _ in 0..settings.callback_connections {
         let mut session = database.alone().await?;
         session.prepare(super::notice::STORE).await?;
+        for size in super::intake::group_sizes() {
+            session.prepare_for(super::notice::STORE_ALL, size).await?;
+        }
         sessions.push(session);
     }
     Ok(())

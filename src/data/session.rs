@@ -197,9 +197,13 @@ impl Session {
     }
     /// Ask the database whether it would accept the statement.
     pub async fn prepare(&mut self, sql: Sql) -> Result<(), Error> {
+        self.prepare_for(sql, 2).await
+    }
+    /// The same for a statement that is repeated so often.
+    pub(super) async fn prepare_for(&mut self, sql: Sql, repeats: usize) -> Result<(), Error> {
         match self.wire() {
-            Wire::MySql(wire) => wire.prepare(written(sql.mysql, 2)).await.map(drop),
-            Wire::Sqlite(wire) => wire.prepare(written(sql.sqlite, 2)).await.map(drop),
+            Wire::MySql(wire) => wire.prepare(written(sql.mysql, repeats)).await.map(drop),
+            Wire::Sqlite(wire) => wire.prepare(written(sql.sqlite, repeats)).await.map(drop),
         }
         .map_err(Error::of(sql.name))
     }
@@ -210,6 +214,19 @@ impl Session {
             Wire::Sqlite(wire) => wire.execute(sqlx::raw_sql(text)).await.map(drop),
         }
         .map_err(Error::of("data::script"))
+    }
+    /// Make it last, as [`commit`](Self::commit) does; gives it back where it can be used again at once.
+    pub(super) async fn finish(self) -> Result<Option<Self>, Error> {
+        match self.0 {
+            Link::MySqlRead(link) => Ok(Some(Self(Link::MySqlRead(link)))),
+            link => Self(link).commit().await.map(|()| None),
+        }
+    }
+    /// Close the connection without a word: nobody listens at its other end.
+    pub(super) fn discard(self) {
+        if let Link::MySqlRead(link) = self.0 {
+            drop(link.detach());
+        }
     }
     /// Make it last. Only an `Ok` from here may be acknowledged; an error here means that nobody knows.
     pub async fn commit(self) -> Result<(), Error> {

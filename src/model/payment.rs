@@ -6,6 +6,7 @@ use crate::model::{
     order::{Order, OrderState},
     time::Timestamp,
 };
+use std::time::Duration;
 
 word_enum! {
     /// Where an attempt to be paid stands.
@@ -194,8 +195,22 @@ pub fn judge(fact: &PaymentFact, prepay: &Prepay, order: &Order) -> Judgement {
     }
 }
 
-/// Seconds after the prepay at which WeChat is asked whether it was paid, should no notice come.
-pub const QUERY_PLAN_SECONDS: [u64; 7] = [5, 30, 60, 180, 300, 600, 1800];
+/// Seconds after the prepay at which WeChat is first asked whether it was paid, should no notice come. Then it is asked at
+/// each whole multiple of `pay.query_every_seconds`.
+const FIRST_QUERIES_SECONDS: [u64; 2] = [5, 30];
+
+/// How long after the prepay the next question comes, when `since` has passed: the first moment of the plan that is not
+/// over, however many were missed.
+///
+/// WeChat's page proposes 5 s, 30 s, 1, 3, 5, 10 and 30 min. All of these are asked at, but its later gaps would leave
+/// somebody who has paid looking at an unpaid order for up to twenty minutes; so no gap is longer than a minute.
+pub fn next_query(since: Duration, every: Duration) -> Duration {
+    let first = FIRST_QUERIES_SECONDS.map(Duration::from_secs).into_iter().find(|moment| *moment > since);
+    let every = every.max(Duration::from_secs(1));
+    let rounds = u32::try_from(since.as_millis() / every.as_millis()).unwrap_or(u32::MAX - 1);
+    let regular = every.saturating_mul(rounds + 1);
+    first.map_or(regular, |first| first.min(regular))
+}
 
 refusals! {
     /// Why paying could not begin.
@@ -325,6 +340,23 @@ mod tests {
         ] {
             assert!(!altered.repeats(&payment, &prepay) && !altered.same_figures(&fact), "{altered:?}");
         }
+    }
+
+    #[test]
+    fn the_plan_holds_all_official_moments_and_no_gap_above_a_minute() {
+        let (every, mut moments) = (Duration::from_mins(1), vec![Duration::ZERO]);
+        while moments.last().is_some_and(|last| *last < Duration::from_mins(60)) {
+            let last = moments[moments.len() - 1];
+            let next = next_query(last, every);
+            assert!(last < next && next - last <= every, "{last:?} {next:?}");
+            moments.push(next);
+        }
+        for official in [5, 30, 60, 180, 300, 600, 1800] {
+            assert!(moments.contains(&Duration::from_secs(official)), "{official}");
+        }
+        assert_eq!(next_query(Duration::from_millis(61_500), every), Duration::from_mins(2), "late: the plan stays");
+        assert_eq!(next_query(Duration::from_hours(9), every), Duration::from_mins(541), "very late: one question");
+        assert_eq!(next_query(Duration::ZERO, Duration::from_secs(2)), Duration::from_secs(2));
     }
 
     #[test]

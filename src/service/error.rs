@@ -48,10 +48,6 @@ impl Fault {
     pub fn wechat(&self) -> Option<&wechat::Error> {
         self.source.downcast_ref()
     }
-    /// Whether the database is away.
-    pub fn is_database(&self) -> bool {
-        self.kind == FaultKind::Database
-    }
     /// The whole chain, for the log.
     pub fn chain(&self) -> String {
         let mut text = self.source.to_string();

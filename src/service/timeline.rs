@@ -46,6 +46,18 @@ async fn moves(session: &mut Session, order: &Order, events: &mut Vec<Event>) ->
         let detail = json!({ "carrier": parcel.carrier, "tracking_no": parcel.tracking_no });
         events.push(event(parcel.created_ms, EventKind::Shipment, &parcel.tracking_no, &parcel.carrier, &detail));
     }
+    let report = data::shipment::find_report(session, order.id).await?.unwrap_or_default();
+    let said = [
+        (report.reminded_ms, "reminded"),
+        (report.shipped_ms, "shipped"),
+        (report.confirmed_ms, "confirmed"),
+        (report.settled_ms, "settled"),
+    ];
+    for (at, word) in said {
+        let at =
+            at.map(|at| event(at, EventKind::Shipment, "wechat", word, &json!({ "method": report.confirm_method })));
+        events.extend(at);
+    }
     Ok(())
 }
 
@@ -121,6 +133,9 @@ async fn work(
         keys.push(job::subject(&Work::SendRefund { refund: refund.id }));
         keys.push(job::subject(&Work::PollRefund { refund: refund.id, step: 0 }));
     }
+    keys.push(job::subject(&Work::ReceiveOrder { order: order.id }));
+    let sent = data::shipment::find_shipping(session, order.id).await?.map_or(0, |shipping| shipping.version);
+    keys.extend((1..=sent).map(|version| job::subject(&Work::UploadShipping { order: order.id, version })));
     for job in data::job::list_by_keys(session, &keys).await? {
         let subject = job.dedupe_key.as_deref().unwrap_or(&job.kind);
         events.push(event(job.created_ms, EventKind::Job, subject, job.state.word(), &job));

@@ -110,6 +110,11 @@ impl Simulator {
         self.lock().callbacks.rows().cloned().collect()
     }
 
+    /// The newest callback about this `out_trade_no` or `out_refund_no`.
+    pub fn callback_about(&self, subject: &str) -> Option<Callback> {
+        self.lock().callbacks.rows().rev().find(|callback| callback.subject == subject).cloned()
+    }
+
     pub(super) fn callback(&self, id: &str) -> Result<Callback, Error> {
         self.lock().callbacks.get(id).cloned().ok_or_else(|| Error::missing("callback", id))
     }

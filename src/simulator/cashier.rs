@@ -79,7 +79,7 @@ impl Simulator {
     }
 
     /// The order of a prepay id that is still good.
-    pub(super) fn payment_of_prepay(&self, prepay_id: &str) -> Result<Payment, Error> {
+    pub fn payment_of_prepay(&self, prepay_id: &str) -> Result<Payment, Error> {
         let now = self.now();
         let ledger = self.lock();
         let payment = ledger.payment_of_prepay(prepay_id).ok_or_else(|| Error::missing("prepay_id", prepay_id))?;

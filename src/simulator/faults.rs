@@ -36,6 +36,8 @@ pub struct Settings {
     pub probe: bool,
     /// Which key signs callbacks.
     pub callback_key: CallbackKey,
+    /// How far the platform certificate has been replaced by the next one.
+    pub rotation: Rotation,
     /// Requests that are refused without being carried out.
     pub fail: Vec<Failure>,
     /// Requests that are carried out and never answered.
@@ -73,6 +75,22 @@ pub enum CallbackKey {
     Certificate,
     /// Either, by chance, as while a merchant is being moved.
     Mixed,
+}
+
+/// How far the platform certificate has been replaced by the next one. WeChat lists a new certificate some time before the
+/// old one ends, then signs with it, and in the end lists it alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rotation {
+    /// There is one certificate.
+    #[default]
+    Before,
+    /// The next one is listed beside it; the old one signs.
+    Listed,
+    /// Both are listed; the next one signs.
+    Signing,
+    /// The next one alone.
+    Over,
 }
 
 /// The next requests of a path fail.

@@ -1,8 +1,9 @@
-//! The RSA keys of this WeChat Pay and of its merchant: made once, kept in a folder, handed out as materials.
+//! The RSA keys of this WeChat Pay and of its merchant: made once, kept in a folder, handed out as materials. The platform
+//! certificate can be replaced on demand; the one that follows lives as long as the process.
 
-use super::{Error, Materials, Options};
-use crate::wechat::pay::sign::{ApiV3Key, Certificate, PrivateKey, PublicKey, random_text};
-use std::{fs, path::Path};
+use super::{Error, Materials, Options, Rotation};
+use crate::wechat::pay::sign::{ApiV3Key, Certificate, KeyError, PrivateKey, PublicKey, random_text};
+use std::{fs, path::Path, sync::OnceLock};
 
 /// The keys in use. Three pairs: the merchant's, the platform certificate's and the WeChat Pay public key's.
 #[derive(Debug)]
@@ -10,15 +11,39 @@ pub(super) struct Keys {
     /// Verifies requests and `paySign`.
     pub(super) merchant: PublicKey,
     /// Signs in platform-certificate mode.
-    pub(super) platform: PrivateKey,
+    pub(super) platform: Platform,
+    /// What takes its place, made when it is first asked for: RSA keys take long.
+    next: OnceLock<Platform>,
     /// Signs in public-key mode.
     pub(super) public: PrivateKey,
     /// Seals notices and certificates.
     pub(super) seal: ApiV3Key,
-    /// Serial and validity of the platform certificate.
-    pub(super) certificate: Certificate,
     /// What a backend is given.
     pub(super) materials: Materials,
+}
+
+/// A platform certificate and its key.
+#[derive(Debug)]
+pub(super) struct Platform {
+    /// Signs.
+    pub(super) key: PrivateKey,
+    /// Serial and validity.
+    pub(super) certificate: Certificate,
+    /// The certificate itself.
+    pub(super) pem: String,
+}
+
+impl Platform {
+    fn read(key_pem: &str, pem: String) -> Result<Self, KeyError> {
+        let (_, certificate) = PublicKey::from_certificate_pem(&pem)?;
+        Ok(Self { key: PrivateKey::from_pem(key_pem)?, certificate, pem })
+    }
+
+    fn make() -> Self {
+        let (_, key_pem) = PrivateKey::generate().expect("the generator makes RSA keys of 2048 bits");
+        let pem = certificate(&key_pem, "Simulated WeChat Pay platform").expect("a new key signs its own certificate");
+        Self::read(&key_pem, pem).expect("what was just written can be read")
+    }
 }
 
 /// The PEM texts and the key id, as the folder keeps them, a file each.
@@ -54,12 +79,12 @@ impl Keys {
         let merchant = PrivateKey::from_pem(&texts.merchant_key).map_err(key)?;
         let public = PrivateKey::from_pem(&texts.public_key).map_err(key)?;
         let (_, merchant_certificate) = PublicKey::from_certificate_pem(&texts.merchant_certificate).map_err(key)?;
-        let (_, certificate) = PublicKey::from_certificate_pem(&texts.platform_certificate).map_err(key)?;
+        let platform = Platform::read(&texts.platform_key, texts.platform_certificate).map_err(key)?;
         let public_key_pem = public.public_key_pem();
         Ok(Self {
             merchant: PublicKey::from_pem(&merchant.public_key_pem()).map_err(key)?,
-            platform: PrivateKey::from_pem(&texts.platform_key).map_err(key)?,
             public,
+            next: OnceLock::new(),
             seal: ApiV3Key::new(&options.api_v3_key).map_err(key)?,
             materials: Materials {
                 mchid: options.mchid.clone(),
@@ -69,11 +94,22 @@ impl Keys {
                 api_v3_key: options.api_v3_key.clone(),
                 public_key_id: texts.public_key_id,
                 public_key_pem,
-                platform_certificate_pem: texts.platform_certificate,
-                platform_serial: certificate.serial.clone(),
+                platform_certificate_pem: platform.pem.clone(),
+                platform_serial: platform.certificate.serial.clone(),
             },
-            certificate,
+            platform,
         })
+    }
+
+    /// The certificates that are listed, and the one of them that signs.
+    pub(super) fn platforms(&self, rotation: Rotation) -> (Vec<&Platform>, &Platform) {
+        let (old, next) = (&self.platform, || self.next.get_or_init(Platform::make));
+        match rotation {
+            Rotation::Before => (vec![old], old),
+            Rotation::Listed => (vec![old, next()], old),
+            Rotation::Signing => (vec![old, next()], next()),
+            Rotation::Over => (vec![next()], next()),
+        }
     }
 }
 

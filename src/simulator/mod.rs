@@ -33,7 +33,7 @@ mod user;
 mod wechat;
 
 pub use error::Error;
-pub use faults::{CallbackKey, Failure, Faults, Loss, ReplyLost, Settings};
+pub use faults::{CallbackKey, Failure, Faults, Loss, ReplyLost, Rotation, Settings};
 pub use notice::{Notice, Trick};
 pub use options::{Materials, Options};
 pub use pay::BillTrick;

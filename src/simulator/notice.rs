@@ -101,7 +101,7 @@ impl Simulator {
         .into_bytes();
         let age = if trick == Trick::Stale { minutes(10) } else { minutes(0) };
         let seconds = self.now().minus(age).seconds();
-        let mut signed = signature(keys, self.faults().get().callback_key, seconds, &body);
+        let mut signed = signature(self, self.faults().get().callback_key, seconds, &body);
         match trick {
             Trick::ForeignKey => signed[1].1 = FOREIGN.sign(&reply_message(&signed[2].1, &signed[3].1, &body)),
             Trick::UnknownSerial => signed[0].1 = format!("PUB_KEY_ID_{}", digits(28)),

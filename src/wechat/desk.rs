@@ -172,6 +172,7 @@ fn settings(base_url: url::Url, api_v3_key: &str) -> (config::Wechat, config::Pa
     let pay = config::Pay {
         base_url,
         timeout_ms: 5000,
+        query_every_seconds: 60,
         notify_base_url: url::Url::parse("https://shop.example/").expect("url"),
         mchid: MCHID.to_owned(),
         merchant_serial: "5EA1".to_owned(),

@@ -8,11 +8,12 @@
 //! books and the rows are compared, and `weizhan verify` must find nothing.
 
 use crate::support::{
-    client::{Answer, Client, Request, new_key},
+    books::quiesce,
+    client::{Client, new_key, until_answered},
     full,
     node::Deployment,
+    seed::Seed,
     shop::Goods,
-    variable,
 };
 use serde_json::{Value, json};
 use std::{
@@ -22,13 +23,7 @@ use std::{
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use weizhan::{
-    app::random_number,
-    cli::tour,
-    data::{self, Database},
-    model::{job::JobState, refund::RefundState, time::Clock},
-    simulator::{RefundStatus, TradeState},
-};
+use weizhan::cli::tour;
 
 /// How long buyers, and what follows the last kill, may take. Only a broken server takes it.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -37,8 +32,7 @@ const PAID: [&str; 4] = ["paid", "shipped", "received", "refunded"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_to_kill_9() {
-    let seed = variable("WEIZHAN_TEST_SEED").map_or_else(|| random_number(1 << 32), |text| text.parse().unwrap());
-    println!("WEIZHAN_TEST_SEED={seed}");
+    let seed = Seed::of_run();
     let shop = Arc::new(Deployment::new().await);
     let mut node = shop.serve();
     let (goods, over) = (Arc::new(shop.goods().await), CancellationToken::new());
@@ -50,10 +44,9 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     for number in 0..3 {
         buyers.spawn(keep_buying(shop.clone(), goods.clone(), number, over.clone()));
     }
-    let mut moments = Moments(seed);
     for _ in 0..if full() { 200 } else { 20 } {
-        // The moment is the experiment; nothing is waited for.
-        tokio::time::sleep(moments.next()).await;
+        // The moment, from at once while it still starts to a second of work, is the experiment; nothing is waited for.
+        tokio::time::sleep(Duration::from_millis(seed.next() % 1000)).await;
         node.kill9();
         node = shop.serve();
     }
@@ -62,26 +55,13 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     let ledger: Vec<Fact> = buyers.join_all().await.into_iter().flatten().collect();
     assert!(!reports.is_empty() && !ledger.is_empty(), "somebody must get something done between two kills");
     println!("{} tours, {} acknowledged facts", reports.len(), ledger.len());
-    quiesce(&shop).await;
+    quiesce(&shop, PATIENCE).await;
     assert_eq!(forgotten(&shop, &ledger).await, Vec::<String>::new());
     let shipments = shop.simulator.shipments();
     assert!(shipments.iter().all(|row| row.uploads == 1 && row.finished), "each is told once: {shipments:?}");
     assert!(shipments.len() >= reports.len(), "every tour sends a parcel");
     assert!(node.terminate().success(), "{}", node.log());
     shop.succeed(&["verify"]);
-}
-
-/// Moments after which the node is killed, from a seed (`SplitMix64`).
-struct Moments(u64);
-
-impl Moments {
-    /// From at once, while it still starts to work, to a second of work.
-    fn next(&mut self) -> Duration {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Duration::from_millis((mixed ^ (mixed >> 31)) % 1000)
-    }
 }
 
 async fn keep_touring(target: tour::TourTarget, stop: CancellationToken) -> Vec<tour::Report> {
@@ -187,60 +167,6 @@ async fn pay(shop: &Deployment, user: &Client, path: &str) {
         assert!(order["state"] == "pending" && began.elapsed() < PATIENCE, "{order}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-/// Send until there is an answer that is one: not none, and not "later".
-async fn until_answered(request: impl Fn() -> Request) -> Answer {
-    let began = Instant::now();
-    loop {
-        match request().try_send().await {
-            Ok(answer) if answer.status.as_u16() != 503 => return answer,
-            outcome => assert!(began.elapsed() < PATIENCE, "{outcome:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// Wait until nothing is under way: no callback, no due job, and the same money on both sides.
-async fn quiesce(shop: &Deployment) {
-    let database = Database::open(&shop.config().database).await.unwrap();
-    let began = Instant::now();
-    loop {
-        let mut session = database.read().await.unwrap();
-        let running = data::job::count(&mut session, JobState::Running).await.unwrap();
-        let due = data::job::next_due(&mut session).await.unwrap();
-        let now = weizhan::app::SystemClock.now();
-        let busy = running > 0 || due.is_some_and(|due| due <= now) || !shop.simulator.pending_callbacks().is_empty();
-        let differences = differences(shop, &mut session).await;
-        drop(session);
-        if !busy && differences.is_empty() {
-            return database.close().await;
-        }
-        assert!(began.elapsed() < PATIENCE, "busy: {busy}, {differences:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// Where WeChat's books and the rows part. That the rows are at one with themselves is `verify`'s to say.
-async fn differences(shop: &Deployment, session: &mut data::Session) -> Vec<String> {
-    let (truth, mut wrong) = (shop.simulator.ledger(), Vec::new());
-    for paid in truth.payments.iter().filter(|it| matches!(it.state, TradeState::Success | TradeState::Refund)) {
-        let ours = data::payment::find(session, paid.transaction_id.as_deref().unwrap()).await.unwrap();
-        if ours.is_none_or(|ours| ours.total_fen != paid.total_fen) {
-            wrong.push(format!("payment {}", paid.out_trade_no));
-        }
-    }
-    for back in &truth.refunds {
-        let ours = data::refund::find_by_number(session, &back.out_refund_no).await.unwrap();
-        let same = |ours: weizhan::model::refund::Refund| {
-            back.status == RefundStatus::Success
-                && (ours.state, ours.amount_fen) == (RefundState::Succeeded, back.refund_fen)
-        };
-        if !ours.is_some_and(same) {
-            wrong.push(format!("refund {}", back.out_refund_no));
-        }
-    }
-    wrong
 }
 
 /// What the shop does not show any more of what it has acknowledged.

@@ -11,8 +11,9 @@ use crate::{
         id::{OrderId, PrepayId},
         job::{Claim, Work},
         order::{Order, OrderState},
-        payment::{FactSource, PaymentRefusal, Prepay, PrepayState, QUERY_PLAN_SECONDS},
+        payment::{FactSource, PaymentRefusal, Prepay, PrepayState, next_query},
         refusal::Refusal,
+        time::{Timestamp, minutes},
     },
     service::{
         Error, Fault, attempt,
@@ -91,7 +92,7 @@ async fn intend(app: &App, buyer: &Buyer, id: OrderId) -> Result<(Order, Prepay)
     };
     data::payment::insert_prepay(&mut session, &prepay).await?;
     let work = Work::QueryPayment { prepay: prepay_id, step: 0 };
-    job::enqueue(app, &mut session, &work, now.plus(Duration::from_secs(QUERY_PLAN_SECONDS[0]))).await?;
+    job::enqueue(app, &mut session, &work, next_question(app, &prepay)).await?;
     session.commit().await?;
     Ok((order, prepay))
 }
@@ -176,24 +177,40 @@ pub async fn ask(app: &App, buyer: &Buyer, id: OrderId) -> Result<Detail, Error<
     order::view(app, buyer, id).await.map_err(|error| error.map(|_| PaymentRefusal::NotFound))
 }
 
-/// The job that asks WeChat, should no notice have come.
+/// When WeChat is asked next about an attempt.
+fn next_question(app: &App, prepay: &Prepay) -> Timestamp {
+    let every = Duration::from_secs(app.config.pay.query_every_seconds);
+    prepay.created_ms.plus(next_query(app.now().since(prepay.created_ms), every))
+}
+
+/// WeChat moves an end of the time to pay that is too near by up to a minute.
+const PAYABLE_AFTER_MINUTES: u64 = 2;
+
+/// The job that asks WeChat, should no notice have come, for as long as the attempt can be paid. One that comes late, say
+/// after a night without WeChat, asks once and not once for each time it missed.
 pub async fn follow(app: &App, claim: &Claim, id: PrepayId, step: usize) -> Result<(), Error<PaymentRefusal>> {
-    let prepay = data::payment::find_prepay(&mut app.database.read().await?, id).await?;
+    let mut session = app.database.read().await?;
+    let prepay = data::payment::find_prepay(&mut session, id).await?;
     let Some(prepay) = prepay.filter(|prepay| prepay.state == PrepayState::Open) else {
+        drop(session);
         return job::end_alone(app, claim, &Next::Done).await;
     };
+    let order = data::order::find(&mut session, prepay.order_id).await?;
+    drop(session);
     if let Some(transaction) = wechat_pay::transaction(app, prepay.order_id, &prepay.out_trade_no).await?
         && transaction.is_paid()
     {
         let fact = fact(&transaction, FactSource::Query)?;
         return settle(app, &fact, &Ending::Job(claim.clone())).await.map(drop);
     }
-    // A job that comes late, say after a night without WeChat, asks once and not once for each time it missed.
-    let due = |step: &usize| prepay.created_ms.plus(Duration::from_secs(QUERY_PLAN_SECONDS[*step]));
-    let next = match (step + 1..QUERY_PLAN_SECONDS.len()).find(|step| due(step) > app.now()) {
-        Some(step) => Next::Again(Work::QueryPayment { prepay: id, step }, due(&step)),
-        // From here on the job that closes the order asks.
-        None => Next::Done,
+    // While the order waits for money its end closes the attempt; of one that ended otherwise, time does.
+    let payable = order.is_some_and(|order| {
+        order.state == OrderState::Pending || app.now() < order.expires_ms.plus(minutes(PAYABLE_AFTER_MINUTES))
+    });
+    let next = if payable {
+        Next::Again(Work::QueryPayment { prepay: id, step: step + 1 }, next_question(app, &prepay))
+    } else {
+        Next::Done
     };
     job::end_alone(app, claim, &next).await
 }

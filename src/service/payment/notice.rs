@@ -69,9 +69,6 @@ pub async fn notice(app: &App, called: NoticeKind, headers: &HeaderMap, body: &[
     }
 }
 
-/// How often storing is tried on another connection: some may have died while nobody called.
-const CONNECTIONS_TRIED: usize = 3;
-
 async fn store(app: &App, notice: &Notice, headers: &HeaderMap, body: &[u8]) -> Result<(), Error<Never>> {
     // What makes no sense is not taken: WeChat calls again, and somebody looks at the log.
     let said = read(notice)?;
@@ -90,15 +87,8 @@ async fn store(app: &App, notice: &Notice, headers: &HeaderMap, body: &[u8]) -> 
         last_ms: now,
         settled_ms: None,
     };
-    let mut tries = 0;
-    let new = loop {
-        tries += 1;
-        match attempt(|| insert(app, &row)).await {
-            Err(Error::Fault(fault)) if fault.is_database() && tries < CONNECTIONS_TRIED => {}
-            outcome => break outcome?,
-        }
-    };
-    let id = row.notify_id;
+    let id = row.notify_id.clone();
+    let new = app.intake.store(row).await?;
     if new {
         carry_out_later(app, id, said);
     } else if let Some(place) = app.settling.place() {
@@ -111,13 +101,6 @@ async fn store(app: &App, notice: &Notice, headers: &HeaderMap, body: &[u8]) -> 
         });
     }
     Ok(())
-}
-
-async fn insert(app: &App, row: &Stored) -> Result<bool, Error<Never>> {
-    let mut session = app.database.alone().await?;
-    let new = data::notice::insert(&mut session, row).await?;
-    session.commit().await?;
-    Ok(new)
 }
 
 async fn come_again(app: &App, id: &str) -> Result<(), Fault> {

@@ -8,6 +8,7 @@ const CHOICES = {
   forge: [["", "normal"], ...TRICKS.map((name) => [name, `trick_${name}`])],
   refund_result: [["", "normal"], ["ABNORMAL", "ABNORMAL"], ["CLOSED", "CLOSED"]],
   callback_key: ["public_key", "certificate", "mixed"].map((name) => [name, `key_${name}`]),
+  rotation: ["before", "listed", "signing", "over"].map((name) => [name, `rotation_${name}`]),
 };
 const LISTS = {
   fail: '[{"path":"/v3/pay/transactions/jsapi","count":1,"status":500,"code":"SYSTEM_ERROR"}]',
@@ -48,6 +49,7 @@ function control(name, value, change) {
 
 function isSet(name, value) {
   if (name === "callback_key") return value !== "public_key";
+  if (name === "rotation") return value !== "before";
   return Array.isArray(value) ? value.length > 0 : Boolean(value);
 }
 

@@ -1,7 +1,7 @@
 //! The door of the pay interface: a request is refused unless it is signed as WeChat demands; replies are signed.
 
 use super::Refusal;
-use crate::simulator::{Simulator, faults::CallbackKey, keys::Keys};
+use crate::simulator::{Simulator, faults::CallbackKey};
 use crate::wechat::pay::sign::{AUTHORIZATION_SCHEME, Authorization, random_text, reply_message, request_message};
 use axum::{
     body::{Body, Bytes},
@@ -74,7 +74,9 @@ fn verify(simulator: &Simulator, parts: &Parts, body: &Bytes) -> Result<(), Refu
         return refuse("签名错误，请检查后再试");
     }
     let wanted = text(headers, "wechatpay-serial");
-    if !wanted.is_empty() && wanted != materials.public_key_id && wanted != materials.platform_serial {
+    let (listed, _) = simulator.0.keys.platforms(simulator.faults().get().rotation);
+    let known = listed.iter().any(|platform| platform.certificate.serial == wanted);
+    if !wanted.is_empty() && wanted != materials.public_key_id && !known {
         return Err(Refusal::bad("INVALID_REQUEST", "Http头Wechatpay-Serial中的公钥ID或证书序列号不存在"));
     }
     Ok(())
@@ -94,7 +96,7 @@ async fn sign(simulator: &Simulator, response: Response, certificate: bool) -> R
     };
     let key = if certificate { CallbackKey::Certificate } else { CallbackKey::PublicKey };
     let probe = simulator.faults().take_probe();
-    let signed = signature(&simulator.0.keys, key, simulator.now().seconds(), &body);
+    let signed = signature(simulator, key, simulator.now().seconds(), &body);
     for (name, value) in signed {
         let value = if probe && name == "wechatpay-signature" { signtest() } else { value };
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -111,18 +113,20 @@ pub(in crate::simulator) fn signtest() -> String {
 
 /// The five headers of a signed reply or notice.
 pub(in crate::simulator) fn signature(
-    keys: &Keys,
+    simulator: &Simulator,
     key: CallbackKey,
     seconds: i64,
     body: &[u8],
 ) -> [(&'static str, String); 5] {
+    let keys = &simulator.0.keys;
     let certificate = match key {
         CallbackKey::PublicKey => false,
         CallbackKey::Certificate => true,
         CallbackKey::Mixed => random_text(1).as_bytes()[0].is_multiple_of(2),
     };
     let (signer, serial) = if certificate {
-        (&keys.platform, &keys.materials.platform_serial)
+        let (_, signing) = keys.platforms(simulator.faults().get().rotation);
+        (&signing.key, &signing.certificate.serial)
     } else {
         (&keys.public, &keys.materials.public_key_id)
     };

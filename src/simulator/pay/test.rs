@@ -2,7 +2,7 @@
 
 use crate::model::time::{days, minutes};
 use crate::simulator::{
-    Failure, Loss, RefundStatus, ReplyLost, TradeState,
+    Failure, Loss, RefundStatus, ReplyLost, Rotation, TradeState,
     test::{APPID, Merchant},
 };
 use crate::wechat::pay::sign::{ApiV3Key, PublicKey};
@@ -200,6 +200,27 @@ async fn the_platform_certificate_comes_sealed_and_signs_by_default() {
     assert!(reply.signed_by(&key));
     merchant.simulator.faults().change(|faults| faults.no_platform_certificate = true);
     assert_eq!(merchant.get("/v3/certificates").await.json["code"], "RESOURCE_NOT_EXISTS");
+}
+
+#[tokio::test]
+async fn a_platform_certificate_is_listed_beside_the_old_one_before_it_signs() {
+    let merchant = Merchant::new();
+    let old = merchant.simulator.materials().platform_serial;
+    let mut seen = Vec::new();
+    for rotation in [Rotation::Before, Rotation::Listed, Rotation::Signing, Rotation::Over] {
+        merchant.simulator.faults().change(|faults| faults.rotation = rotation);
+        let mut request = merchant.request("GET", "/v3/certificates", "");
+        request.headers_mut().remove("wechatpay-serial");
+        let reply = merchant.send(request).await;
+        let serials = reply.json["data"].as_array().expect("list").iter().map(|item| item["serial_no"].clone());
+        seen.push((serials.collect::<Vec<_>>(), reply.header("wechatpay-serial").to_owned()));
+    }
+    let next = seen[3].1.clone();
+    assert!(next != old && next.len() == 40);
+    let both = vec![json!(old), json!(next)];
+    assert_eq!(seen[0], (vec![json!(old)], old.clone()));
+    assert_eq!((&seen[1], &seen[2]), (&(both.clone(), old), &(both, next.clone())));
+    assert_eq!(seen[3], (vec![json!(next)], next));
 }
 
 #[tokio::test]

@@ -86,9 +86,15 @@ impl Wechat {
     ///
     /// An unknown serial may cost one download of the platform certificates, at most one a minute for all callers.
     pub async fn open_notice(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notice, NoticeRefusal> {
-        let proof = Proof::read(headers, self.0.clock.now())?;
+        let now = self.0.clock.now();
+        let proof = Proof::read(headers, now).inspect_err(|reason| {
+            if *reason == NoticeReason::Timestamp {
+                self.suspect_clock(headers, body);
+            }
+        })?;
         let key = self.pay_key(proof.serial).await.ok().flatten().ok_or(NoticeReason::SerialUnknown)?;
         proof.verify(&key, body)?;
+        self.0.merchant.skew.note(true, now);
         self.reopen_notice(body)
     }
 

@@ -50,7 +50,7 @@ impl KeyRing {
     }
 
     /// The key of exactly this serial, unless its certificate has ended.
-    fn find(&self, serial: &str, now: Timestamp) -> Option<PublicKey> {
+    pub(super) fn find(&self, serial: &str, now: Timestamp) -> Option<PublicKey> {
         if let Some((_, key)) = self.public_key.as_ref().filter(|(id, _)| id == serial) {
             return Some(key.clone());
         }

@@ -8,6 +8,7 @@
 //! `client::kind_of`. If a reply names what was asked for, compare it: the signature does not cover the question.
 
 mod bill;
+mod brake;
 mod callback;
 mod certificate;
 mod client;
@@ -15,6 +16,7 @@ mod order;
 mod proof;
 mod refund;
 pub mod sign;
+mod skew;
 mod types;
 
 pub use bill::{FundBill, FundKind, FundRow, Statement, TradeBill, TradeRefund, TradeRow};
@@ -38,6 +40,8 @@ pub(super) struct Merchant {
     /// The current one, then the one before the last change.
     api_v3_keys: Vec<ApiV3Key>,
     keys: certificate::KeyRing,
+    refund_brake: brake::Brake,
+    skew: skew::SkewWatch,
     pay_notify_url: String,
     refund_notify_url: String,
 }
@@ -78,6 +82,8 @@ impl Merchant {
             key,
             api_v3_keys,
             keys: certificate::KeyRing::new(public_key, pay.platform_certificates),
+            refund_brake: brake::Brake::default(),
+            skew: skew::SkewWatch::default(),
             pay_notify_url: notify("pay"),
             refund_notify_url: notify("refund"),
         })

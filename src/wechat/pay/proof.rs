@@ -75,6 +75,15 @@ pub(super) struct Proof<'a> {
 
 impl<'a> Proof<'a> {
     pub(super) fn read(headers: &'a HeaderMap, now: Timestamp) -> Result<Self, NoticeReason> {
+        let (proof, seconds) = Self::read_of_any_age(headers)?;
+        if now.seconds().abs_diff(seconds) >= AGE_SECONDS_MAX {
+            return Err(NoticeReason::Timestamp);
+        }
+        Ok(proof)
+    }
+
+    /// The headers and when they say they were signed, however long ago that is: to be counted, not to be believed.
+    pub(super) fn read_of_any_age(headers: &'a HeaderMap) -> Result<(Self, i64), NoticeReason> {
         let required = |name| single(headers, name)?.ok_or(NoticeReason::HeaderMissing);
         let proof = Self {
             serial: required("wechatpay-serial")?,
@@ -87,10 +96,7 @@ impl<'a> Proof<'a> {
         }
         let digits = proof.timestamp.len() <= 12 && proof.timestamp.bytes().all(|byte| byte.is_ascii_digit());
         let seconds = proof.timestamp.parse::<i64>().ok().filter(|_| digits).ok_or(NoticeReason::Timestamp)?;
-        if now.seconds().abs_diff(seconds) >= AGE_SECONDS_MAX {
-            return Err(NoticeReason::Timestamp);
-        }
-        Ok(proof)
+        Ok((proof, seconds))
     }
 
     /// Whether the key signed these very bytes.

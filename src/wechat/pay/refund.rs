@@ -46,6 +46,9 @@ impl Wechat {
     /// [`ErrorKind::Frequency`] look with [`find_refund`](Self::find_refund) before sending the same again.
     /// Official page: 退款申请 (`POST /v3/refund/domestic/refunds`).
     ///
+    /// While calls fail, some are refused with [`ErrorKind::Frequency`] before they are made: WeChat Pay takes only a few
+    /// failing ones a second.
+    ///
     /// The notice address is always sent: without it, a console setting would bring a notice of API v2.
     pub async fn refund(&self, refund: &RefundOrder<'_>) -> Result<RefundState, Error> {
         const OPERATION: &str = "refund";
@@ -57,8 +60,12 @@ impl Wechat {
             amount: Amount { refund: refund.refund, total: refund.total, currency: "CNY" },
         };
         let url = self.pay_address(&["v3", "refund", "domestic", "refunds"]);
-        let state: RefundState = self.pay_json(OPERATION, Method::POST, &url, Some(&body)).await?;
-        same_refund(OPERATION, state, refund.out_refund_no)
+        let merchant = &self.0.merchant;
+        let leave = merchant.refund_brake.begin(self.0.clock.now());
+        let leave = leave.ok_or_else(|| Error::new(OPERATION, ErrorKind::Frequency, "brake"))?;
+        let told: Result<RefundState, Error> = self.pay_json(OPERATION, Method::POST, &url, Some(&body)).await;
+        leave.end(told.is_err(), self.0.clock.now());
+        same_refund(OPERATION, told?, refund.out_refund_no)
     }
 
     /// The refund in whatever state; `None` when WeChat Pay does not know the number.
@@ -123,5 +130,19 @@ mod tests {
         desk.say(200, STATE, Signer::PublicKey);
         let found = desk.wechat.find_refund("R-1").await.expect("found").expect("some");
         assert_eq!((found.refund_id.as_str(), found.total), ("5", Fen(9)));
+    }
+
+    #[tokio::test]
+    async fn failing_refunds_stay_below_six_a_second() {
+        let desk = Desk::open(false).await;
+        let poor = || desk.say(403, r#"{"code":"NOT_ENOUGH","message":"?"}"#, Signer::Nobody);
+        for seconds in 0..5 {
+            (0..20).for_each(|_| poor());
+            let crowd = futures_util::future::join_all((0..20).map(|_| desk.wechat.refund(&REFUND))).await;
+            let braked = crowd.iter().filter(|told| told.as_ref().is_err_and(|error| error.code() == "brake")).count();
+            let asked = desk.lines().len();
+            assert_eq!((asked, braked), if seconds == 0 { (6, 14) } else { (2, 18) }, "second {seconds}");
+            desk.clock.advance(std::time::Duration::from_secs(1));
+        }
     }
 }

@@ -242,6 +242,24 @@ mod tests {
     }
 
     #[test]
+    fn an_order_with_a_refund_was_paid() {
+        for (state, paid) in [
+            ("SUCCESS", true),
+            ("REFUND", true),
+            ("NOTPAY", false),
+            ("CLOSED", false),
+            ("REVOKED", false),
+            ("USERPAYING", false),
+            ("PAYERROR", false),
+            ("NEW", false),
+        ] {
+            let order = serde_json::json!({"mchid": "m", "appid": "a", "out_trade_no": "n", "trade_state": state});
+            let order: Transaction = serde_json::from_value(order).expect("an order");
+            assert_eq!(order.is_paid(), paid, "{state}");
+        }
+    }
+
+    #[test]
     fn an_unpaid_order_lacks_most_fields() {
         let order: Transaction = serde_json::from_str(
             r#"{"mchid":"1","appid":"wx","out_trade_no":"o","trade_state":"NOTPAY","payer":{},"transaction_id":""}"#,

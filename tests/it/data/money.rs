@@ -17,14 +17,11 @@ use weizhan::{
     },
 };
 
-#[tokio::test]
-async fn money_comes_back() {
-    let app = TestApp::new().await;
-    let mut rows = write(&app).await;
-    let order_id = OrderId(LARGE);
-    let prepay = Prepay {
+/// An attempt that could be paid.
+fn a_prepay() -> Prepay {
+    Prepay {
         id: PrepayId(LARGE),
-        order_id,
+        order_id: OrderId(LARGE),
         out_trade_no: "T1".into(),
         mchid: "1900000001".into(),
         appid: "wx".into(),
@@ -34,7 +31,15 @@ async fn money_comes_back() {
         prepay_id: None,
         prepaid_ms: None,
         created_ms: START,
-    };
+    }
+}
+
+#[tokio::test]
+async fn money_comes_back() {
+    let app = TestApp::new().await;
+    let mut rows = write(&app).await;
+    let order_id = OrderId(LARGE);
+    let prepay = a_prepay();
     data::payment::insert_prepay(&mut rows, &prepay).await.unwrap();
     assert_eq!(data::payment::find_prepay(&mut rows, prepay.id).await.unwrap(), Some(prepay.clone()));
     assert!(data::payment::keep_handle(&mut rows, prepay.id, "wx-handle", LATER).await.unwrap());
@@ -58,6 +63,15 @@ async fn money_comes_back() {
     assert!(!data::payment::insert(&mut rows, &twice).await.unwrap(), "known by WeChat's number");
     assert_eq!(data::payment::find(&mut rows, "42").await.unwrap(), Some(payment.clone()));
     assert_eq!(data::payment::list(&mut rows, order_id).await.unwrap(), [payment]);
+    drop(rows);
+    app.end().await;
+}
+
+#[tokio::test]
+async fn money_in_suspense_comes_back() {
+    let app = TestApp::new().await;
+    let mut rows = write(&app).await;
+    data::payment::insert_prepay(&mut rows, &a_prepay()).await.unwrap();
     let fact: PaymentFact = serde_json::from_value::<PaymentFact>(a_fact()).unwrap();
     let (id, amount) = (SuspenseId(LARGE), SuspenseReason::AmountDiffers);
     for new in [true, false] {
@@ -76,8 +90,9 @@ async fn money_comes_back() {
         staff_id: None,
         resolved_ms: None,
         created_ms: START,
-        order_id: Some(order_id),
+        order_id: Some(OrderId(LARGE)),
     };
+    assert_eq!(data::suspense::list_of(&mut rows, &[a_prepay()]).await.unwrap(), [row.clone()]);
     assert_eq!(data::suspense::find(&mut rows, "43").await.unwrap(), Some(row.clone()));
     assert_eq!(row.told(), Some(fact.clone()));
     assert_eq!(data::suspense::count(&mut rows).await.unwrap(), 1);

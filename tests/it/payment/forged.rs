@@ -21,23 +21,23 @@ const PAY: &str = "/callback/wechat/pay";
 const REFUND: &str = "/callback/wechat/refund";
 
 /// What forgers have at hand.
-struct Loot {
-    app: TestApp,
-    pen: Pen,
+pub(super) struct Loot {
+    pub(super) app: TestApp,
+    pub(super) pen: Pen,
     /// Of a payment that is not settled yet.
-    payment: Callback,
+    pub(super) payment: Callback,
     /// Of a refund that is not settled yet.
-    refund: Callback,
+    pub(super) refund: Callback,
     /// The true notice of the payment.
-    letter: Letter,
+    pub(super) letter: Letter,
     /// That of the refund.
-    refund_letter: Letter,
+    pub(super) refund_letter: Letter,
     /// A key that is nobody's.
-    stranger: PrivateKey,
+    pub(super) stranger: PrivateKey,
 }
 
 impl Loot {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let app = TestApp::new().await;
         let (goods, ann, owner) = (app.goods(100, 50).await, app.buyer("ann").await, app.owner().await);
         let (order, _) = app.paid_order(&ann, &goods, 1).await;
@@ -77,7 +77,7 @@ impl Loot {
     fn trick(&self, trick: Trick) -> Letter {
         self.app.simulator.notice(&self.payment.id, trick).unwrap().into()
     }
-    fn signed_by(&self, key: &PrivateKey, serial: &str) -> Letter {
+    pub(super) fn signed_by(&self, key: &PrivateKey, serial: &str) -> Letter {
         let (letter, body) = (self.letter.clone(), &self.letter.body);
         let message = reply_message(&letter.header("wechatpay-timestamp"), &letter.header("wechatpay-nonce"), body);
         letter.with("wechatpay-signature", &key.sign(&message)).with("wechatpay-serial", serial)
@@ -219,7 +219,7 @@ const CONTENTS: &[Forgery] = &[
 const NONE: [String; 0] = [];
 
 /// All rows but the notes about refusals.
-async fn shop_rows(loot: &Loot) -> BTreeMap<String, Vec<String>> {
+pub(super) async fn shop_rows(loot: &Loot) -> BTreeMap<String, Vec<String>> {
     let mut rows = loot.app.rows().dump().await;
     rows.remove("refused_notices").expect("the table of refusals");
     rows

@@ -2,18 +2,21 @@
 //! drops its callbacks, loses its replies, or is away.
 
 use crate::support::{
-    app::{APPS, Setup, TestApp},
+    app::{APPS, START, Setup, TestApp},
+    full,
     shop::{failing, id},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
-use weizhan::{
-    model::{payment::QUERY_PLAN_SECONDS, time::minutes},
-    simulator::Loss,
-};
+use weizhan::{app::random_number, data, model::time::minutes, simulator::Loss};
 
 const PREPAY: &str = "/v3/pay/transactions/jsapi";
 const ORDER: &str = "/v3/pay/transactions/out-trade-no/";
+
+/// The seconds after the prepay at which WeChat is asked.
+fn plan(until_seconds: u64) -> impl Iterator<Item = u64> {
+    [5, 30].into_iter().chain((1..=until_seconds / 60).map(|minute| minute * 60))
+}
 
 #[tokio::test]
 async fn a_lost_notice_is_found_by_asking_at_the_planned_times() {
@@ -23,16 +26,16 @@ async fn a_lost_notice_is_found_by_asking_at_the_planned_times() {
     let order = ann.order(&goods, 1).await.expect(201);
     let number = app.begin_payment(&ann, &order).await;
     let mut passed = 0;
-    for (step, seconds) in QUERY_PLAN_SECONDS.into_iter().take(5).enumerate() {
+    for seconds in plan(300) {
         app.advance(Duration::from_secs(seconds - passed - 1));
-        assert_eq!(app.run_jobs().await, 0, "step {step} comes too early");
+        assert_eq!(app.run_jobs().await, 0, "{seconds} s: too early");
         app.advance(Duration::from_secs(1));
-        assert_eq!(app.run_jobs().await, 1, "step {step}");
+        assert_eq!(app.run_jobs().await, 1, "{seconds} s");
         assert_eq!(ann.see(&order).await["state"], "pending");
         passed = seconds;
     }
     app.simulator.pay(&number).unwrap();
-    app.advance(minutes(5));
+    app.advance(minutes(1));
     app.run_jobs().await;
     let seen = ann.see(&order).await;
     assert_eq!((&seen["state"], &seen["payments"][0]["source"]), (&json!("paid"), &json!("query")));
@@ -41,20 +44,119 @@ async fn a_lost_notice_is_found_by_asking_at_the_planned_times() {
 }
 
 #[tokio::test]
-async fn an_unpaid_attempt_is_asked_for_to_the_end_of_the_plan_and_then_closed() {
+async fn an_unpaid_attempt_is_asked_for_to_the_end_of_its_time_and_then_closed() {
     let app = TestApp::new().await;
     let (goods, ann) = (app.goods(100, 5).await, app.buyer("ann").await);
     let order = ann.order(&goods, 1).await.expect(201);
     let number = app.begin_payment(&ann, &order).await;
     let mut passed = 0;
-    for seconds in QUERY_PLAN_SECONDS {
+    for seconds in plan(1800) {
         app.advance(Duration::from_secs(seconds - passed));
-        // At the end of the plan the order's time is over too.
-        assert_eq!(app.run_jobs().await, if seconds == 1800 { 2 } else { 1 });
+        // At the end the order's time is over too.
+        assert_eq!(app.run_jobs().await, if seconds == 1800 { 2 } else { 1 }, "{seconds} s");
         passed = seconds;
     }
     assert_eq!(ann.see(&order).await["state"], "closed");
     assert!(app.simulator.pay(&number).is_err(), "it is closed at WeChat too");
+    app.advance(minutes(2));
+    app.run_jobs().await;
+    app.advance(minutes(600));
+    assert_eq!(app.run_jobs().await, 0, "nobody asks any more");
+    app.end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_comes_late_asks_once() {
+    let app = TestApp::new().await;
+    let (goods, ann) = (app.goods(100, 5).await, app.buyer("ann").await);
+    let order = ann.order(&goods, 1).await.expect(201);
+    app.begin_payment(&ann, &order).await;
+    app.advance(minutes(17));
+    assert_eq!(app.run_jobs().await, 1, "once for all that was missed");
+    app.advance(Duration::from_secs(59));
+    assert_eq!(app.run_jobs().await, 0);
+    app.advance(Duration::from_secs(1));
+    assert_eq!(app.run_jobs().await, 1, "and then by the plan");
+    app.end().await;
+}
+
+/// Begins to pay at random moments of two minutes, pays at random moments of all the time there is, and looks how long
+/// it took until the shop knew. Nobody asks but the jobs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_no_callback_ever_each_payment_is_found_within_a_minute() {
+    let app = TestApp::crowded().await;
+    let (goods, ann) = (app.goods(100, 100_000).await, app.buyer("ann").await);
+    let (address, count) = (ann.address().await, if full() { 2_000 } else { 32 });
+    app.simulator.faults().change(|faults| faults.drop = true);
+    let mut payments: Vec<(u64, String)> = Vec::new();
+    for group in 0..4 {
+        let offset = group * 30_000 + random_number(30_000);
+        advance_to(&app, offset);
+        for _ in 0..count / 4 {
+            let order = ann.order_to(&address, &goods, 1).await.expect(201);
+            let number = app.begin_payment(&ann, &order).await;
+            // The last moment is the end of the order's time, which WeChat knows to the second.
+            let after = if payments.is_empty() { 1_798_900 } else { random_number(1_799_000) };
+            payments.push((offset + after, number));
+        }
+    }
+    payments.sort_unstable();
+    let mut coming = payments.into_iter().peekable();
+    let began = app.number("SELECT MIN(created_ms) FROM prepays").await;
+    while app.app.now().0 < began + 34 * 60_000 {
+        let due = data::job::next_due(&mut app.app.database.read().await.unwrap()).await.unwrap();
+        let next = coming.peek().map(|(at, _)| START.plus(Duration::from_millis(*at)));
+        let Some(moment) = [due, next].into_iter().flatten().min() else { break };
+        app.clock.advance(moment.since(app.app.now()));
+        while let Some((_, number)) = coming.next_if(|(at, _)| START.plus(Duration::from_millis(*at)) <= app.app.now())
+        {
+            app.simulator.pay(&number).expect("paid in time");
+        }
+        app.run_jobs().await;
+    }
+    let took = app.rows().numbers("SELECT created_ms - success_ms FROM payments").await;
+    let longest = took.iter().copied().max().unwrap_or_default();
+    println!("{} payments without a callback, found after {longest} ms at the latest", took.len());
+    assert_eq!(took.len(), count, "each was found");
+    assert!(longest <= 60_999, "{longest} ms; WeChat tells whole seconds");
+    assert_eq!(app.number("SELECT COUNT(*) FROM orders WHERE state <> 'paid'").await, 0);
+    assert!(app.simulator.callbacks().iter().all(|callback| callback.attempts.is_empty()), "nothing was told");
+    app.end().await;
+}
+
+/// Move the clock to so many milliseconds after the start.
+fn advance_to(app: &TestApp, ms: u64) {
+    app.clock.advance(START.plus(Duration::from_millis(ms)).since(app.app.now()));
+}
+
+#[tokio::test]
+async fn a_busy_wechat_is_asked_again_with_the_same_number() {
+    let app = TestApp::new().await;
+    let (goods, ann) = (app.goods(100, 50).await, app.buyer("ann").await);
+    for (status, code) in [
+        (202, ""),
+        (429, "FREQUENCY_LIMITED"),
+        (429, "RATELIMIT_EXCEEDED"),
+        (500, "SYSTEM_ERROR"),
+        (502, ""),
+        (503, ""),
+    ] {
+        let order = ann.order(&goods, 1).await.expect(201);
+        failing(&app, "POST", PREPAY, 1, status, code);
+        ann.try_payment(&order).await.expect_problem(503, "wechat.busy");
+        let before = app.rows().texts("SELECT out_trade_no FROM prepays ORDER BY id DESC LIMIT 1").await;
+        app.simulator.faults().change(|faults| faults.drop = true);
+        let number = app.begin_payment(&ann, &order).await;
+        assert_eq!(before, [number.clone()], "{status} {code}");
+        app.simulator.pay(&number).unwrap();
+        failing(&app, "GET", ORDER, 1, status, code);
+        app.advance(Duration::from_secs(5));
+        assert_eq!(app.run_jobs().await, 1);
+        assert_eq!(ann.see(&order).await["state"], "pending", "{status} {code} is no answer");
+        app.advance(Duration::from_secs(5));
+        assert_eq!(app.run_jobs().await, 1);
+        assert_eq!(ann.see(&order).await["state"], "paid", "{status} {code}");
+    }
     app.end().await;
 }
 

@@ -52,6 +52,22 @@ async fn twenty_requests_at_once_never_exceed_what_was_paid() {
 }
 
 #[tokio::test]
+async fn the_fifty_first_refund_of_a_payment_is_refused() {
+    let app = TestApp::new().await;
+    let (goods, ann, owner) = (app.goods(1_000, 5).await, app.buyer("ann").await, app.owner().await);
+    let (order, _) = app.paid_order(&ann, &goods, 1).await;
+    for _ in 0..50 {
+        ask(&ann, &order, 1).await.expect(201);
+    }
+    for who in [&ann, &owner] {
+        ask(who, &order, 1).await.expect_problem(409, "refund.too_many");
+    }
+    assert_eq!(app.number("SELECT refund_held_fen FROM orders").await, 50, "what was refused set nothing aside");
+    app.run_jobs().await;
+    app.end().await;
+}
+
+#[tokio::test]
 async fn an_amount_out_of_this_world_is_refused_like_any_other() {
     let app = TestApp::new().await;
     let (goods, ann) = (app.goods(1_000, 5).await, app.buyer("ann").await);

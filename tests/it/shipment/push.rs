@@ -5,6 +5,7 @@ use crate::support::{
     app::{APPS, PUSH_TOKEN, TestApp},
     client::Answer,
     rows::{changed, dump},
+    shop::id,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -26,6 +27,12 @@ async fn post(app: &TestApp, callback: &str, trick: Trick) -> Answer {
 /// A message of any event to the first mini-program; its id at WeChat.
 fn event(app: &TestApp, place: usize, name: &str, fields: &Value) -> String {
     app.simulator.push_event(APPS[place].0, name, "o1", fields).expect("planned").expect("a target").id
+}
+
+/// What happened to an order.
+fn events(timeline: &Value) -> Vec<Value> {
+    let list = timeline.get("items").unwrap_or(timeline);
+    list.as_array().expect("events").clone()
 }
 
 async fn outcomes(app: &TestApp) -> Vec<String> {
@@ -59,6 +66,14 @@ async fn a_settlement_is_kept_and_a_receipt_moves_the_order_in_every_mode_and_fo
             let seen = inspect(&app, &order).await;
             assert_eq!((&seen["state"], &seen["wechat"]["confirm_method"]), (&json!("received"), &json!("manual")));
             assert!(seen["wechat"]["settled_ms"].as_i64() > seen["wechat"]["confirmed_ms"].as_i64());
+            let timeline =
+                app.owner().await.get(&format!("/admin/v1/orders/{}/timeline", id(&order))).send().await.expect(200);
+            for word in ["shipped", "confirmed", "settled"] {
+                let said = |event: &Value| event["subject"] == "wechat" && event["outcome"] == word;
+                assert!(events(&timeline).iter().any(said), "{word}: {timeline}");
+            }
+            let upload = format!("upload_shipping:{}:1", id(&order));
+            assert!(events(&timeline).iter().any(|event| event["subject"] == *upload && event["outcome"] == "done"));
             let last = seen["history"].as_array().unwrap().last().unwrap().clone();
             assert_eq!((&last["step"], &last["actor"]), (&json!("receive"), &json!("wechat")));
         }

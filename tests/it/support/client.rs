@@ -2,7 +2,13 @@
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// How long whoever is answered "later", or not at all, tries again. Only a broken server takes it.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Talks to one application.
 #[derive(Clone)]
@@ -98,6 +104,18 @@ impl Request {
 pub fn new_key() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     format!("key-of-a-test-{:010}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Send until there is an answer that is one: not none, and not "later".
+pub async fn until_answered(request: impl Fn() -> Request) -> Answer {
+    let began = Instant::now();
+    loop {
+        match request().try_send().await {
+            Ok(answer) if answer.status.as_u16() != 503 => return answer,
+            outcome => assert!(began.elapsed() < PATIENCE, "{outcome:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 impl Answer {

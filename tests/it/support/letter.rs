@@ -2,7 +2,7 @@
 
 use super::{
     app::{API_V3_KEY, TestApp, wechat_keys},
-    client::Answer,
+    client::{Answer, Client, Request},
 };
 use serde_json::{Value, json};
 use weizhan::{
@@ -51,6 +51,11 @@ impl Letter {
     pub fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(known, _)| known != name);
         self
+    }
+    /// The request that brings it to a node.
+    pub fn to(&self, node: &Client) -> Request {
+        let request = node.post(&self.path).body(self.body.clone());
+        self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
     /// The same bytes of another body: the signature no longer fits.
     pub fn carrying(mut self, body: Vec<u8>) -> Self {
@@ -116,8 +121,7 @@ impl TestApp {
 
     /// The callback about this `out_trade_no` or `out_refund_no`.
     pub fn callback_of(&self, subject: &str) -> Callback {
-        let callbacks = self.simulator.callbacks();
-        callbacks.into_iter().find(|callback| callback.subject == subject).expect("a callback")
+        self.simulator.callback_about(subject).expect("a callback")
     }
 
     /// It as WeChat would send it now.
@@ -128,11 +132,7 @@ impl TestApp {
 
     /// Send it.
     pub async fn post_letter(&self, letter: &Letter) -> Answer {
-        let mut request = self.nobody().post(&letter.path).body(letter.body.clone());
-        for (name, value) in &letter.headers {
-            request = request.header(name, value);
-        }
-        let answer = request.send().await;
+        let answer = letter.to(&self.nobody()).send().await;
         self.settled().await;
         answer
     }

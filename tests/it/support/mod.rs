@@ -1,11 +1,13 @@
 //! What tests stand on: back ends, private servers, the application under test, its rows, and notices by hand.
 
 pub mod app;
+pub mod books;
 pub mod client;
 pub mod letter;
 pub mod node;
 pub mod proxy;
 pub mod rows;
+pub mod seed;
 pub mod servers;
 pub mod shop;
 pub mod sql;

@@ -105,16 +105,21 @@ impl Deployment {
 
     /// Start our program with these settings; it may still be starting.
     pub fn start(&self, arguments: &[&str]) -> ServerProcess {
-        self.with_environment(|environment, folder| ServerProcess::weizhan(arguments, environment, folder))
+        self.with_environment(&[], |environment, folder| ServerProcess::weizhan(arguments, environment, folder))
     }
 
     /// Start a node on a socket that stays when the node goes; it may still be starting.
     pub fn serve_on(&self, socket: &std::net::TcpListener) -> ServerProcess {
-        self.with_environment(|environment, folder| ServerProcess::weizhan_on(socket, environment, folder))
+        self.with_environment(&[], |environment, folder| ServerProcess::weizhan_on(socket, environment, folder))
     }
 
-    fn with_environment(&self, start: impl FnOnce(&[(&str, &str)], &Path) -> ServerProcess) -> ServerProcess {
-        let environment: Vec<_> = self.settings.iter().map(|(key, value)| (variable(key), value)).collect();
+    fn with_environment(
+        &self,
+        own: &[(&'static str, String)],
+        start: impl FnOnce(&[(&str, &str)], &Path) -> ServerProcess,
+    ) -> ServerProcess {
+        let settings = self.settings.iter().chain(own);
+        let environment: Vec<_> = settings.map(|(key, value)| (variable(key), value)).collect();
         let environment: Vec<_> = environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         start(&environment, self.folder.path())
     }
@@ -124,6 +129,20 @@ impl Deployment {
         let mut node = self.start(&["serve"]);
         assert!(node.wait_ready(|| self.is_ready()), "the node does not start:\n{}", node.log());
         node
+    }
+
+    /// One of several nodes, with a number and a port of its own, that answers.
+    pub fn serve_beside(&self, number: usize, port: u16) -> ServerProcess {
+        let own = [("node.id", number.to_string()), ("server.listen", format!("127.0.0.1:{port}"))];
+        let mut node =
+            self.with_environment(&own, |environment, folder| ServerProcess::weizhan(&["serve"], environment, folder));
+        assert!(node.wait_ready(|| ready_at(port)), "node {number} does not start:\n{}", node.log());
+        node
+    }
+
+    /// A client of the node at this port that has not signed in.
+    pub fn nobody_at(&self, port: u16) -> Client {
+        Client::new(self.http.clone(), &format!("http://127.0.0.1:{port}"))
     }
 
     /// Run a command to its end, which must be a good one.
@@ -140,7 +159,7 @@ impl Deployment {
 
     /// Whether the node says that it can serve.
     pub fn is_ready(&self) -> bool {
-        self.ask("/readyz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
+        ready_at(self.port)
     }
 
     /// Wait until the node says, or stops saying, that it can serve.
@@ -150,17 +169,12 @@ impl Deployment {
 
     /// The whole answer to a plain GET; nothing when there is none.
     pub fn ask(&self, path: &str) -> Option<String> {
-        let mut stream = self.connect()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok().map(|_| answer)
+        ask_at(self.port, path)
     }
 
     /// A connection of our own to the node.
     pub fn connect(&self) -> Option<TcpStream> {
-        let stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], self.port))).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
-        Some(stream)
+        connect_to(self.port)
     }
 
     /// Where the node is.
@@ -220,4 +234,21 @@ impl Deployment {
 /// The variable that sets this key.
 fn variable(key: &str) -> String {
     format!("WEIZHAN__{}", key.replace('.', "__").to_ascii_uppercase())
+}
+
+fn ready_at(port: u16) -> bool {
+    ask_at(port, "/readyz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+fn ask_at(port: u16, path: &str) -> Option<String> {
+    let mut stream = connect_to(port)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok().map(|_| answer)
+}
+
+fn connect_to(port: u16) -> Option<TcpStream> {
+    let stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+    Some(stream)
 }

@@ -73,9 +73,7 @@ impl TestApp {
         let path = format!("/v1/orders/{}/payment", order["id"].as_str().expect("id"));
         let params = buyer.post(&path).send().await.expect(200);
         let handle = params["package"].as_str().and_then(|text| text.strip_prefix("prepay_id=")).expect("a handle");
-        let truth = self.simulator.ledger();
-        let payment = truth.payments.iter().find(|payment| payment.prepay_ids.iter().any(|prepay| prepay.id == handle));
-        payment.expect("the payment").out_trade_no.clone()
+        self.simulator.payment_of_prepay(handle).expect("the payment").out_trade_no
     }
 
     /// An order that was paid; with its number at WeChat.
