@@ -2,7 +2,6 @@
 //!
 //! [`App`] is a cheap clone. Swappable parts are enums; only the clock is a `dyn`, so that tests can hold it still.
 
-mod brake;
 mod keys;
 mod random;
 mod settling;
@@ -15,14 +14,12 @@ use crate::{
     data::{self, Database, Intake},
     model::{
         id::{IdSource, SignInId},
-        refund::REFUSED_PER_SECOND_MAX,
         time::{Clock, Timestamp},
         token::SignIn,
     },
     storage::{self, Storage},
     wechat::{self, Wechat},
 };
-pub use brake::Brake;
 pub use keys::TokenKeys;
 pub use random::{random_bytes, random_number};
 pub use settling::Settling;
@@ -70,8 +67,6 @@ pub struct Parts {
     pub intake: Intake,
     /// How often callers may call.
     pub limits: Limits,
-    /// Refunds that WeChat refused in the last second.
-    pub refused_refunds: Brake,
     /// What no deployment switches off.
     pub guards: Guards,
     tasks: TaskTracker,
@@ -153,7 +148,6 @@ impl App {
             settling: Settling::default(),
             intake: Intake::new(database.clone(), config.database.callback_connections),
             limits: Limits::new(&config.limits),
-            refused_refunds: Brake::new(REFUSED_PER_SECOND_MAX, Duration::from_secs(1)),
             guards,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

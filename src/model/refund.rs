@@ -15,9 +15,6 @@ pub const REFUNDS_MAX: i64 = 50;
 /// WeChat takes no refund of a payment that is older.
 pub const REFUND_DAYS: u64 = 365;
 
-/// WeChat bears this many refused refund calls in a second.
-pub const REFUSED_PER_SECOND_MAX: usize = 6;
-
 /// WeChat wants this many seconds between two refunds of one payment.
 pub const REFUND_GAP_SECONDS: u64 = 60;
 

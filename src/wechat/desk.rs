@@ -111,6 +111,12 @@ impl Desk {
         }
     }
 
+    /// Change what the settings made of the merchant.
+    pub(super) fn change_merchant(&mut self, change: impl FnOnce(&mut super::pay::Merchant)) {
+        let inner = Arc::get_mut(&mut self.wechat.0).expect("nobody else has it");
+        change(&mut inner.merchant);
+    }
+
     /// The next answer.
     pub(super) fn say(&self, status: u16, body: &str, signer: Signer) {
         let headers = headers(signer, self.clock.now(), body);

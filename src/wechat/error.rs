@@ -96,6 +96,9 @@ impl Error {
         &self.message
     }
 
+    /// [`code`](Self::code) of a call that reached nobody: nothing was sent.
+    pub(super) const UNREACHABLE: &'static str = "unreachable";
+
     pub(super) fn new(operation: &'static str, kind: ErrorKind, code: impl Into<String>) -> Self {
         Self { operation, kind, code: code.into(), message: String::new(), source: None }
     }
@@ -116,8 +119,8 @@ impl Error {
     pub(super) fn transport(operation: &'static str, error: reqwest::Error) -> Self {
         let (kind, code) = match &error {
             error if error.is_builder() => (ErrorKind::Config, "request"),
+            error if error.is_connect() => (ErrorKind::Busy, Self::UNREACHABLE),
             error if error.is_timeout() => (ErrorKind::Busy, "timeout"),
-            error if error.is_connect() => (ErrorKind::Busy, "unreachable"),
             _ => (ErrorKind::Busy, "broken"),
         };
         Self::new(operation, kind, code).because(error.without_url())

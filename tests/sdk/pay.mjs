@@ -54,7 +54,7 @@ class Notices {
 class Shop {
   static async open(materials, notices, byPublicKey) {
     const shop = Object.assign(new Shop(), { materials, notices, byPublicKey, appid: materials.apps[0].appid });
-    await simulator("faults", "PUT", { callback_key: byPublicKey ? "public_key" : "certificate" });
+    await simulator("faults", "PUT", { callback_key: byPublicKey ? "public_key" : "certificate", bill: [{ trick: "at_once" }] });
     const sdk = (certs, headers) =>
       new Wechatpay({
         baseURL: `${base}/`,

@@ -52,7 +52,7 @@ class Shop:
         self.notices, self.by_public_key, pay = notices, by_public_key, settings["pay"]
         self.base, app = pay["base_url"].rstrip("/"), settings["wechat"]["apps"][0]
         self.appid, self.secret = app["appid"], read(app["secret_file"])
-        faults = {"callback_key": "public_key" if by_public_key else "certificate"}
+        faults = {"callback_key": "public_key" if by_public_key else "certificate", "bill": [{"trick": "at_once"}]}
         requests.put(f"{self.base}/_simulator/api/faults", json=faults).raise_for_status()
         trust = {"public_key": read(pay["public_key_file"]), "public_key_id": pay["public_key_id"]}
         self.sdk = WeChatPay(

@@ -55,12 +55,10 @@ pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<Re
         return give_up(app, claim, &refund).await;
     }
     let again = |due| Next::Again(Work::SendRefund { refund: id }, due);
-    let now = app.now();
-    if !app.refused_refunds.take(now) {
-        return job::end_alone(app, claim, &again(now.plus(STAND_BACK))).await;
+    if !app.wechat.takes_refunds() {
+        return job::end_alone(app, claim, &again(app.now().plus(STAND_BACK))).await;
     }
     if let Some(due) = attempt(|| take_turn(app, &refund)).await? {
-        app.refused_refunds.give_back(now);
         return job::end_alone(app, claim, &again(due)).await;
     }
     let order = RefundOrder {
@@ -71,9 +69,10 @@ pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<Re
         total: refund.paid_fen,
     };
     match payment::send_refund(app, refund.order_id, &order).await {
-        Ok(told) => {
-            app.refused_refunds.give_back(now);
-            conclude(app, claim, id, &told, 0).await
+        Ok(told) => conclude(app, claim, id, &told, 0).await,
+        // Others were quicker: it was not sent.
+        Err(error) if error.code() == wechat::pay::BRAKED => {
+            job::end_alone(app, claim, &again(app.now().plus(STAND_BACK))).await
         }
         Err(error) => refused(app, claim, &refund, error).await,
     }

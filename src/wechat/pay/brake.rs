@@ -40,19 +40,29 @@ impl Brake {
     /// Leave to call now, or `None`: later.
     pub(super) fn begin(&self, now: Timestamp) -> Option<Leave<'_>> {
         let mut state = self.state();
-        // By distance, so that a clock that was set back does not hold us up.
-        state.failed.retain(|at| at.0.abs_diff(now.0) < TROUBLE_MS);
-        let recent = state.failed.iter().filter(|at| at.0.abs_diff(now.0) < SECOND_MS).count();
-        let most = if state.failed.is_empty() { CALM_MAX } else { TROUBLED_MAX };
-        if state.under_way + recent >= most {
-            return None;
-        }
-        state.under_way += 1;
-        Some(Leave { brake: self, now, failed: true })
+        let free = state.is_free(now);
+        state.under_way += usize::from(free);
+        drop(state);
+        free.then_some(Leave { brake: self, now, failed: true })
+    }
+
+    /// Whether there would be leave now.
+    pub(super) fn is_free(&self, now: Timestamp) -> bool {
+        self.state().is_free(now)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_free(&mut self, now: Timestamp) -> bool {
+        // By distance, so that a clock that was set back does not hold us up.
+        self.failed.retain(|at| at.0.abs_diff(now.0) < TROUBLE_MS);
+        let recent = self.failed.iter().filter(|at| at.0.abs_diff(now.0) < SECOND_MS).count();
+        let most = if self.failed.is_empty() { CALM_MAX } else { TROUBLED_MAX };
+        self.under_way + recent < most
     }
 }
 

@@ -64,6 +64,26 @@ impl Wechat {
         url: &url::Url,
         body: Option<&[u8]>,
     ) -> Result<Reply, Error> {
+        let reply = match self.pay_send(operation, method, url, body).await {
+            // Nothing was sent, and the other site takes the same calls.
+            Err(error) if error.code() == Error::UNREACHABLE && self.0.merchant.backup.is_some() => {
+                let mut other = url.clone();
+                let _ = other.set_host(self.0.merchant.backup.as_deref());
+                tracing::warn!(operation, "WeChat Pay cannot be reached: its other site is asked");
+                self.pay_send(operation, method, &other, body).await
+            }
+            outcome => outcome,
+        };
+        accepted(operation, reply?)
+    }
+
+    async fn pay_send(
+        &self,
+        operation: &'static str,
+        method: &Method,
+        url: &url::Url,
+        body: Option<&[u8]>,
+    ) -> Result<Reply, Error> {
         let merchant = &self.0.merchant;
         let mut request = self.0.http.request(method.clone(), url.clone()).timeout(merchant.timeout);
         request = request.header(header::ACCEPT, "application/json");
@@ -74,7 +94,7 @@ impl Wechat {
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_vec());
         }
-        accepted(operation, transport::send(operation, request).await?)
+        transport::send(operation, request).await
     }
 
     /// Fetches a file. WeChat Pay signs none, so nothing of it may be believed before its hash was compared.
@@ -210,6 +230,20 @@ mod tests {
         desk.say(200, ORDER, Signer::Probe);
         assert_eq!(ask(&desk).await, Err((ErrorKind::Forged, "probe".to_owned())));
         assert_eq!(desk.lines().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn the_other_site_is_asked_when_the_first_cannot_be_reached() {
+        let mut desk = Desk::open(false).await;
+        // Nobody listens at this address of the loopback network; the desk has the other, with the same port.
+        let away = desk.wechat.pay_address(&[]).to_string().replace("127.0.0.1", "127.0.0.2");
+        desk.change_merchant(|merchant| merchant.base = url::Url::parse(&away).expect("url"));
+        assert_eq!(ask(&desk).await, Err((ErrorKind::Busy, Error::UNREACHABLE.to_owned())));
+        desk.change_merchant(|merchant| merchant.backup = Some("127.0.0.1".to_owned()));
+        desk.say(200, ORDER, Signer::PublicKey);
+        assert_eq!(ask(&desk).await, Ok(true));
+        let asked = desk.asked();
+        assert_eq!((asked.len(), asked[0].is_signed()), (1, true));
     }
 
     #[test]

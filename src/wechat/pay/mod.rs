@@ -22,7 +22,7 @@ mod types;
 pub use bill::{FundBill, FundKind, FundRow, Statement, TradeBill, TradeRefund, TradeRow};
 pub use callback::{Notice, NoticeContent, NoticeReason, NoticeRefusal};
 pub use order::{Closing, Prepay, RequestPayment};
-pub use refund::RefundOrder;
+pub use refund::{BRAKED, RefundOrder};
 pub use types::{RefundState, RefundStatus, TradeState, Transaction};
 
 use super::{Error, ErrorKind};
@@ -30,9 +30,16 @@ use crate::config;
 use sign::{ApiV3Key, KeyError, PrivateKey, PublicKey};
 use std::time::Duration;
 
+/// WeChat Pay's first site.
+const HOST: &str = "api.mch.weixin.qq.com";
+/// Its other one, far away from the first: the same interfaces over the same books.
+const BACKUP_HOST: &str = "api2.mch.weixin.qq.com";
+
 /// The merchant's settings, read.
 pub(super) struct Merchant {
     base: url::Url,
+    /// The host of WeChat Pay's other site (备域名), where `base` is its first.
+    backup: Option<String>,
     timeout: Duration,
     mchid: String,
     serial: String,
@@ -76,6 +83,7 @@ impl Merchant {
         let notify = |last| super::transport::address(&pay.notify_base_url, &["callback", "wechat", last]).into();
         Ok(Self {
             base: pay.base_url.clone(),
+            backup: (pay.base_url.host_str() == Some(HOST)).then(|| BACKUP_HOST.to_owned()),
             timeout: Duration::from_millis(pay.timeout_ms),
             mchid: pay.mchid.clone(),
             serial: pay.merchant_serial.clone(),

@@ -41,6 +41,9 @@ struct Amount {
     currency: &'static str,
 }
 
+/// [`Error::code`] of a refund that was held back here and not sent.
+pub const BRAKED: &str = "brake";
+
 impl Wechat {
     /// Asks for a refund; what returns is accepted, not yet paid out. After [`ErrorKind::Busy`] or
     /// [`ErrorKind::Frequency`] look with [`find_refund`](Self::find_refund) before sending the same again.
@@ -62,10 +65,15 @@ impl Wechat {
         let url = self.pay_address(&["v3", "refund", "domestic", "refunds"]);
         let merchant = &self.0.merchant;
         let leave = merchant.refund_brake.begin(self.0.clock.now());
-        let leave = leave.ok_or_else(|| Error::new(OPERATION, ErrorKind::Frequency, "brake"))?;
+        let leave = leave.ok_or_else(|| Error::new(OPERATION, ErrorKind::Frequency, BRAKED))?;
         let told: Result<RefundState, Error> = self.pay_json(OPERATION, Method::POST, &url, Some(&body)).await;
         leave.end(told.is_err(), self.0.clock.now());
         same_refund(OPERATION, told?, refund.out_refund_no)
+    }
+
+    /// Whether a refund would be sent now, or held back because too many were refused.
+    pub fn takes_refunds(&self) -> bool {
+        self.0.merchant.refund_brake.is_free(self.0.clock.now())
     }
 
     /// The refund in whatever state; `None` when WeChat Pay does not know the number.
@@ -139,7 +147,7 @@ mod tests {
         for seconds in 0..5 {
             (0..20).for_each(|_| poor());
             let crowd = futures_util::future::join_all((0..20).map(|_| desk.wechat.refund(&REFUND))).await;
-            let braked = crowd.iter().filter(|told| told.as_ref().is_err_and(|error| error.code() == "brake")).count();
+            let braked = crowd.iter().filter(|told| told.as_ref().is_err_and(|error| error.code() == BRAKED)).count();
             let asked = desk.lines().len();
             assert_eq!((asked, braked), if seconds == 0 { (6, 14) } else { (2, 18) }, "second {seconds}");
             desk.clock.advance(std::time::Duration::from_secs(1));

@@ -91,6 +91,19 @@ fn every_operation_is_described() {
     }
 }
 
+/// What a client must send is the word, not what the variant is called in our source.
+#[test]
+fn the_words_of_the_document_are_those_that_are_sent() {
+    let (document, mut words) = (document(), Vec::new());
+    walk(&document, &mut |value| {
+        words.extend(value.get("enum").and_then(Value::as_array).cloned().unwrap_or_default())
+    });
+    assert!(words.contains(&Value::from("pending")), "{words:?}");
+    let plain = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'.');
+    let odd: Vec<_> = words.iter().filter(|word| !word.as_str().is_some_and(plain)).collect();
+    assert_eq!(odd, Vec::<&Value>::new());
+}
+
 /// A path with something in place of its parameters.
 fn filled(path: &str) -> String {
     path.replace("{*key}", "1")

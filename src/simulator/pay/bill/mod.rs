@@ -94,12 +94,15 @@ fn answer(simulator: &Simulator, headers: &HeaderMap, date: &str, kind: &str, zi
     let now = simulator.now();
     let day: Option<Day> = date.parse().ok();
     let start = day.map(Day::start);
-    let start =
-        start.filter(|start| *start < now && now.since(*start) < minutes(93 * 24 * 60) && start.day() != now.day());
-    let start = start.ok_or_else(|| Refusal::bad("INVALID_REQUEST", "账单日期不合法"))?;
     let tricks = simulator.faults().get().bill;
+    let at_once = tricks.contains(&BillTrick::AtOnce);
+    let start = start.filter(|start| {
+        *start < now && now.since(*start) < minutes(93 * 24 * 60) && (at_once || start.day() != now.day())
+    });
+    let start = start.ok_or_else(|| Refusal::bad("INVALID_REQUEST", "账单日期不合法"))?;
     // Made from nine in the morning on, complete at ten.
-    if now < start.plus(minutes((24 + 10) * 60)) || tricks.contains(&BillTrick::Creating) {
+    let early = now < start.plus(minutes((24 + 10) * 60)) && !at_once;
+    if early || tricks.contains(&BillTrick::Creating) {
         return Err(Refusal::bad("STATEMENT_CREATING", "账单生成中，请10点后再试"));
     }
     let zip = match zip {

@@ -116,6 +116,8 @@ pub enum BillTrick {
     WrongTotal,
     /// Bills are never ready.
     Creating,
+    /// Bills are ready at any time, that of the present day too, as far as it has come.
+    AtOnce,
 }
 
 impl BillTrick {
