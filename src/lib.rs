@@ -8,6 +8,7 @@ pub mod config;
 pub mod data;
 pub mod http;
 pub mod model;
+mod planted;
 pub mod service;
 pub mod simulator;
 pub mod storage;

@@ -10,11 +10,13 @@
 //! also works on the directory of `weizhan dev`.
 
 mod admin;
+mod chaos;
 mod check;
 mod dev;
 mod migrate;
 mod openapi;
 mod private;
+mod reconcile;
 mod seed;
 mod serve;
 mod server;
@@ -50,12 +52,16 @@ enum Command {
     Tour(tour::Args),
     /// A simulated WeChat and WeChat Pay, for any backend in any language.
     Simulator(simulator::Args),
+    /// Do on purpose what goes wrong with payments, and check that the money is right afterwards.
+    Chaos(chaos::Args),
     /// Bring the database to the schema of this binary.
     Migrate,
     /// Show the settings as `serve` would read them, without secrets, and every fault in them.
     Check,
     /// Recompute from the rows what must be true of them; exits 1 when anything is not.
     Verify(verify::Args),
+    /// Compare days with WeChat's bills; exits 1 when a difference is open or a day could not be compared.
+    Reconcile(reconcile::Args),
     /// Accounts of staff.
     Admin(admin::Args),
     /// Put demo products into the shop; what is there already is left alone.
@@ -88,9 +94,11 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Dev(args) => Box::pin(dev::run(args, &sources)).await,
         Command::Tour(args) => Box::pin(tour::command(args)).await,
         Command::Simulator(args) => simulator::run(args, &sources).await,
+        Command::Chaos(args) => Box::pin(chaos::run(args, &sources)).await,
         Command::Migrate => migrate::run(&sources).await,
         Command::Check => check::run(&sources),
         Command::Verify(args) => verify::run(args, &sources).await,
+        Command::Reconcile(args) => reconcile::run(args, &sources).await,
         Command::Admin(args) => admin::run(args, &sources).await,
         Command::Seed(args) => seed::run(args, &sources).await,
         Command::Openapi => openapi::run(),

@@ -9,7 +9,7 @@ use crate::{
     model::{
         id::JobId,
         job::Work,
-        time::{Timestamp, minutes},
+        time::{Timestamp, days, minutes},
     },
     service::{Fault, job::subject},
 };
@@ -21,11 +21,17 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Something that recurs.
 struct Recurring {
     period: Duration,
+    /// How long after a whole period in UTC it begins.
+    offset: Duration,
     work: fn(slot: i64) -> Work,
 }
 
 /// **Add a line here** for what recurs; the slot is the beginning of the period in milliseconds since 1970.
-const TABLE: &[Recurring] = &[Recurring { period: minutes(60), work: |slot| Work::CleanUp { slot } }];
+const TABLE: &[Recurring] = &[
+    Recurring { period: minutes(60), offset: Duration::ZERO, work: |slot| Work::CleanUp { slot } },
+    // 10:30 in Shanghai: WeChat has made the bills of the day before by ten.
+    Recurring { period: days(1), offset: minutes(150), work: |slot| Work::ReconcileBills { slot } },
+];
 
 /// Enqueue what recurs, while this node leads, until the application stops.
 pub async fn keep(app: App) {
@@ -48,7 +54,7 @@ pub async fn turn(app: &App, lease: &mut Lease) -> Result<(), Fault> {
     }
     let now = app.now();
     for recurring in TABLE {
-        let work = (recurring.work)(slot(now, recurring.period));
+        let work = (recurring.work)(slot(now, recurring.period, recurring.offset));
         let mut session = app.database.write().await?;
         let key = subject(&work);
         if data::job::enqueue(&mut session, app.ids.next(JobId), &work, now, Some(&key), now).await? {
@@ -58,9 +64,9 @@ pub async fn turn(app: &App, lease: &mut Lease) -> Result<(), Fault> {
     Ok(())
 }
 
-fn slot(now: Timestamp, period: Duration) -> i64 {
+fn slot(now: Timestamp, period: Duration, offset: Duration) -> i64 {
     let period = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
-    now.0.div_euclid(period) * period
+    Timestamp(now.minus(offset).0.div_euclid(period) * period).plus(offset).0
 }
 
 #[cfg(test)]
@@ -69,9 +75,13 @@ mod tests {
 
     #[test]
     fn a_period_has_one_slot() {
-        let hour = minutes(60);
-        assert_eq!(slot(Timestamp(3_599_999), hour), 0);
-        assert_eq!(slot(Timestamp(3_600_000), hour), 3_600_000);
-        assert_eq!(slot(Timestamp(7_199_999), hour), 3_600_000);
+        let (hour, none) = (minutes(60), Duration::ZERO);
+        assert_eq!(slot(Timestamp(3_599_999), hour, none), 0);
+        assert_eq!(slot(Timestamp(3_600_000), hour, none), 3_600_000);
+        assert_eq!(slot(Timestamp(7_199_999), hour, none), 3_600_000);
+        let begins = Timestamp::parse_rfc3339("2026-11-23T10:30:00+08:00").expect("time");
+        let of_day = |now: Timestamp| Timestamp(slot(now, days(1), minutes(150)));
+        assert_eq!((of_day(begins), of_day(begins.plus(minutes(1439)))), (begins, begins));
+        assert_eq!(of_day(Timestamp(begins.0 - 1)), begins.minus(days(1)));
     }
 }

@@ -94,4 +94,6 @@ pub struct Pay {
     pub late_payment: LatePolicy,
     /// Whether platform certificates are fetched from WeChat; with both, notices of either kind are accepted.
     pub platform_certificates: bool,
+    /// Whether money is in the merchant's account as soon as it is paid.
+    pub settles_at_once: bool,
 }

@@ -45,6 +45,7 @@ pub mod order;
 pub mod payment;
 pub mod product;
 pub mod push;
+pub mod reconcile;
 pub mod refund;
 pub mod shipment;
 pub mod staff;
@@ -75,6 +76,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     payment::STATEMENTS,
     product::STATEMENTS,
     push::STATEMENTS,
+    reconcile::STATEMENTS,
     refund::STATEMENTS,
     shipment::STATEMENTS,
     staff::STATEMENTS,

@@ -3,6 +3,7 @@
 
 use crate::{
     app::App,
+    planted::{Bug, planted},
     service::payment::{NoticeAnswer, NoticeKind, notice},
 };
 use axum::{
@@ -64,11 +65,15 @@ async fn answer(app: App, called: NoticeKind, request: Request<Body>) -> Respons
         }
     };
     // When the time is over the work goes on; WeChat calls again and finds it done.
-    match tokio::time::timeout(PATIENCE, app.spawn(work)).await {
+    let response = match tokio::time::timeout(PATIENCE, app.spawn(work)).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => fail(500, "fault"),
         Err(_) => fail(503, "busy"),
+    };
+    if planted(Bug::OkOnFailure) && response.status().is_server_error() {
+        return StatusCode::OK.into_response();
     }
+    response
 }
 
 fn told(answer: NoticeAnswer) -> Response {

@@ -106,6 +106,8 @@ rights! {
     StockWrite = Some(Permission::StockWrite);
     /// `order.price`.
     OrderPrice = Some(Permission::OrderPrice);
+    /// `bill.reconcile`.
+    BillReconcile = Some(Permission::BillReconcile);
 }
 
 /// A member of staff who has the right `R`.

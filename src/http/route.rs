@@ -71,6 +71,11 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::suspense::dismiss))
         .routes(routes!(admin::job::list))
         .routes(routes!(admin::job::redrive))
+        .routes(routes!(admin::reconcile::list))
+        .routes(routes!(admin::reconcile::run))
+        .routes(routes!(admin::reconcile::differences))
+        .routes(routes!(admin::reconcile::repair))
+        .routes(routes!(admin::reconcile::dismiss))
 }
 
 /// WeChat, which proves itself by its signature.

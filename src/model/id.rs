@@ -84,6 +84,8 @@ id! {
     CallId,
     /// Money in suspense.
     SuspenseId,
+    /// Something in which the shop and a bill differ.
+    DifferenceId,
 }
 
 /// Text that is no id.

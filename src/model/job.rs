@@ -73,6 +73,11 @@ pub enum Work {
         /// Which.
         push: PushId,
     },
+    /// Compare every day that is due with WeChat's bills.
+    ReconcileBills {
+        /// Half past ten in the morning of the day it is for, in milliseconds since 1970: one job a day over all nodes.
+        slot: i64,
+    },
 }
 
 impl Work {
@@ -87,6 +92,7 @@ impl Work {
             Self::UploadShipping { .. } => "upload_shipping",
             Self::ReceiveOrder { .. } => "receive_order",
             Self::HandlePush { .. } => "handle_push",
+            Self::ReconcileBills { .. } => "reconcile_bills",
         }
     }
     /// How often it may fail before it is dead. Money is not given up in a day.
@@ -99,7 +105,8 @@ impl Work {
             | Self::PollRefund { .. }
             | Self::UploadShipping { .. }
             | Self::ReceiveOrder { .. }
-            | Self::HandlePush { .. } => 60,
+            | Self::HandlePush { .. }
+            | Self::ReconcileBills { .. } => 60,
         }
     }
 }
@@ -200,6 +207,7 @@ mod tests {
             Work::UploadShipping { order: OrderId(1), version: 2 },
             Work::ReceiveOrder { order: OrderId(1) },
             Work::HandlePush { push: PushId(1) },
+            Work::ReconcileBills { slot: 0 },
         ];
         for work in all {
             let stored = serde_json::to_value(&work).expect("json");

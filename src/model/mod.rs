@@ -25,6 +25,7 @@ pub mod page;
 pub mod payment;
 pub mod product;
 pub mod push;
+pub mod reconcile;
 pub mod refund;
 pub mod shipment;
 pub mod staff;

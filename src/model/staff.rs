@@ -21,6 +21,8 @@ word_enum! {
         StockWrite = "stock.write",
         /// Change the price of an order that is not paid.
         OrderPrice = "order.price",
+        /// Compare the shop with WeChat's bills and mend what differs.
+        BillReconcile = "bill.reconcile",
     }
 }
 

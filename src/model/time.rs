@@ -74,6 +74,80 @@ impl Timestamp {
     }
 }
 
+/// A calendar day in Shanghai, kept as `yyyymmdd` and shown as `2026-11-22`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct Day(
+    /// `yyyymmdd`.
+    pub i64,
+);
+
+/// Text that is no day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a day: 2026-11-22 is the form")]
+pub struct NotADay;
+
+impl Day {
+    /// Its first moment.
+    pub fn start(self) -> Timestamp {
+        Timestamp::parse_rfc3339(&format!("{self}T00:00:00+08:00")).unwrap_or_default()
+    }
+    /// The first moment after it.
+    pub fn end(self) -> Timestamp {
+        self.start().plus(days(1))
+    }
+    /// The day after.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.end().day())
+    }
+    /// So many days before.
+    #[must_use]
+    pub fn before(self, count: u64) -> Self {
+        Self(self.start().minus(days(count)).day())
+    }
+}
+
+impl std::fmt::Display for Day {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(day) = self;
+        write!(f, "{:04}-{:02}-{:02}", day / 10_000, day / 100 % 100, day % 100)
+    }
+}
+
+impl std::str::FromStr for Day {
+    type Err = NotADay;
+    fn from_str(text: &str) -> Result<Self, NotADay> {
+        let plain = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let start = if plain { Timestamp::parse_rfc3339(&format!("{text}T00:00:00+08:00")) } else { None };
+        let day = start.map(|start| Self(start.day())).ok_or(NotADay)?;
+        if day.to_string() == text { Ok(day) } else { Err(NotADay) }
+    }
+}
+
+impl serde::Serialize for Day {
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Day {
+    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'_, str> as serde::Deserialize>::deserialize(input)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl utoipa::PartialSchema for Day {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .pattern(Some("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))
+            .into()
+    }
+}
+impl utoipa::ToSchema for Day {}
+
 /// Where the application reads the time. Tests hold it still and move it by hand.
 pub trait Clock: std::fmt::Debug + Send + Sync {
     /// The present moment.
@@ -125,5 +199,17 @@ mod tests {
         let exact = before.plus(Duration::from_millis(7));
         assert_eq!(exact.rfc3339_ms(), "2026-11-22T23:59:59.007+08:00");
         assert_eq!(Timestamp::parse_rfc3339(&exact.rfc3339_ms()), Some(exact));
+    }
+
+    #[test]
+    fn a_day_is_read_as_it_is_shown_and_nothing_else_is_one() {
+        let day: Day = "2026-02-28".parse().expect("a day");
+        assert_eq!((day, day.next().to_string()), (Day(20_260_228), "2026-03-01".to_owned()));
+        assert_eq!((day.before(59), day.start().rfc3339()), (Day(20_251_231), "2026-02-28T00:00:00+08:00".to_owned()));
+        assert_eq!(day.end(), day.next().start());
+        for text in ["", "2026-2-28", "20260228", "2026-02-29", "2026-13-01", "2026-02-28T", "+026-02-28", "二〇二六"]
+        {
+            assert_eq!(text.parse::<Day>(), Err(NotADay), "{text}");
+        }
     }
 }

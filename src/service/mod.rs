@@ -23,6 +23,7 @@ pub mod payment;
 pub mod price;
 pub mod product;
 pub mod push;
+pub mod reconcile;
 pub mod refund;
 pub mod shipment;
 pub mod staff;

@@ -1,6 +1,6 @@
 //! Messages of WeChat: stored once, answered, and then done by a job.
 //!
-//! **How to add an event:** its typed form in `wechat::push`; its name in [`is_ours`]; an arm in [`carry_out`], which works
+//! **How to add an event:** its typed form in `wechat::push`; its name in `is_ours`; an arm in `carry_out`, which works
 //! in the session that also ends the job.
 
 pub use crate::wechat::push::{PushQuery, PushRefusal};

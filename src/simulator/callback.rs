@@ -4,7 +4,7 @@ use super::{
     Error, Simulator,
     keys::digits,
     ledger::Record,
-    notice::Trick,
+    notice::{Manner, Trick},
     pay,
     record::{Attempt, Callback, CallbackState, Payment, Refund, RefundStatus},
     trade,
@@ -120,9 +120,9 @@ impl Simulator {
     }
 
     /// Sends one delivery and says how it went; nothing is recorded yet.
-    async fn send(&self, callback: &Callback, trick: Trick) -> Attempt {
-        let at_ms = self.now();
-        let notice = self.draw(callback, trick);
+    async fn send(&self, callback: &Callback, manner: &Manner) -> Result<Attempt, Error> {
+        let (at_ms, trick) = (self.now(), manner.trick);
+        let notice = self.draw(callback, manner)?;
         let mut request = self.0.http.post(&notice.url).body(notice.body);
         for (name, value) in &notice.headers {
             request = request.header(name, value);
@@ -141,7 +141,7 @@ impl Simulator {
         if fooled {
             tracing::warn!(callback = callback.id, ?trick, "a forged callback was answered 2xx");
         }
-        Attempt { at_ms, ended_ms: self.now(), trick, serial: notice.serial, status, answer, fooled }
+        Ok(Attempt { at_ms, ended_ms: self.now(), trick, serial: notice.serial, status, answer, fooled })
     }
 
     /// Claims what is due now, so that no two callers deliver the same.
@@ -167,23 +167,24 @@ impl Simulator {
         let faults = self.faults().get();
         let mut attempts = Vec::new();
         if let Some(trick) = faults.forge {
-            attempts.push(self.send(&callback, trick).await);
+            attempts.push(self.send(&callback, &trick.into()).await?);
         } else {
             if faults.probe {
-                attempts.push(self.send(&callback, Trick::SignTest).await);
+                attempts.push(self.send(&callback, &Trick::SignTest.into()).await?);
             }
-            let copies = (0..=faults.duplicate.min(1000)).map(|_| self.send(&callback, Trick::None));
-            attempts.extend(futures_util::future::join_all(copies).await);
+            let plain = Manner::default();
+            let copies = (0..=faults.duplicate.min(1000)).map(|_| self.send(&callback, &plain));
+            attempts.extend(futures_util::future::try_join_all(copies).await?);
         }
         self.record(id, attempts, true)?;
         Ok(())
     }
 
     /// Sends extra deliveries at once, outside the schedule, all at the same time.
-    pub(super) async fn send_now(&self, id: &str, tricks: &[Trick]) -> Result<Callback, Error> {
+    pub(super) async fn send_now(&self, id: &str, manners: &[Manner]) -> Result<Callback, Error> {
         let callback = self.callback(id)?;
-        let attempts = futures_util::future::join_all(tricks.iter().map(|trick| self.send(&callback, *trick))).await;
-        self.record(id, attempts, false)
+        let sent = futures_util::future::try_join_all(manners.iter().map(|manner| self.send(&callback, manner)));
+        self.record(id, sent.await?, false)
     }
 
     /// Keeps what happened and plans what comes next.

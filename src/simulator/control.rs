@@ -7,6 +7,7 @@ use super::{
     Callback, Error, NewUser, PushTarget, Simulator, Trick,
     cashier::Invocation,
     faults::Settings,
+    notice::Manner,
     record::{Payment, Refund, User},
 };
 use axum::{
@@ -179,32 +180,39 @@ async fn act_on_refund(
 }
 
 #[derive(Deserialize)]
-struct Manner {
+struct Wanted {
     /// For `forge`.
     trick: Option<Trick>,
     /// For `duplicate`.
     count: Option<usize>,
     /// For `delay`.
     delay_ms: Option<u32>,
+    /// For `resend`: another address than the callback's own.
+    to: Option<String>,
+    /// For `resend`: sealed with this `APIv3` key.
+    api_v3_key: Option<String>,
 }
 
 async fn act_on_callback(
     State(simulator): State<Simulator>,
     Path((id, act)): Path<(String, String)>,
-    Query(manner): Query<Manner>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Json<Callback>, Error> {
     let callback = match act.as_str() {
-        "resend" => simulator.send_now(&id, &[Trick::None]).await,
+        "resend" => {
+            let manner = Manner { trick: Trick::None, to: wanted.to, api_v3_key: wanted.api_v3_key };
+            simulator.send_now(&id, &[manner]).await
+        }
         "duplicate" => {
-            let copies = vec![Trick::None; manner.count.unwrap_or(2).clamp(2, 100)];
+            let copies = vec![Manner::default(); wanted.count.unwrap_or(2).clamp(2, 100)];
             simulator.send_now(&id, &copies).await
         }
-        "forge" => simulator.send_now(&id, &[manner.trick.unwrap_or(Trick::ForeignKey)]).await,
+        "forge" => simulator.send_now(&id, &[wanted.trick.unwrap_or(Trick::ForeignKey).into()]).await,
         "probe" => {
-            simulator.send_now(&id, &[Trick::SignTest]).await?;
-            simulator.send_now(&id, &[Trick::None]).await
+            simulator.send_now(&id, &[Trick::SignTest.into()]).await?;
+            simulator.send_now(&id, &[Manner::default()]).await
         }
-        "delay" => simulator.plan(&id, Some(manner.delay_ms.unwrap_or(60_000))),
+        "delay" => simulator.plan(&id, Some(wanted.delay_ms.unwrap_or(60_000))),
         "drop" => simulator.plan(&id, None),
         _ => Err(Error::missing("act", &act)),
     };

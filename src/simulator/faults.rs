@@ -1,6 +1,11 @@
 //! Faults on demand: what this WeChat does wrong, set in process or over the control interface.
 
-use super::{Simulator, notice::Trick, pay::Refusal, record::RefundStatus};
+use super::{
+    Simulator,
+    notice::Trick,
+    pay::{BillTrick, Refusal},
+    record::RefundStatus,
+};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -37,6 +42,8 @@ pub struct Settings {
     pub fail: Vec<Failure>,
     /// Requests that are carried out and never answered.
     pub reply_lost: Vec<Loss>,
+    /// The next so many orders that the merchant closes are paid the moment before.
+    pub paid_at_close: u32,
     /// Every call of the platform interface is answered -1.
     pub busy: bool,
     /// Every request waits so long before it is carried out.
@@ -51,6 +58,8 @@ pub struct Settings {
     pub refund_result: Option<RefundStatus>,
     /// The merchant has only the public key: there are no certificates to fetch.
     pub no_platform_certificate: bool,
+    /// How bills differ from the truth.
+    pub bill: Vec<BillTrick>,
     /// Each login makes a new session key.
     pub rotate_session_key: bool,
     /// So long after a payment the shipping interface does not find its order (10060001).
@@ -163,6 +172,14 @@ impl Faults {
         let failure = found.clone();
         settings.fail.retain(|rule| rule.count > 0);
         Some(failure)
+    }
+
+    /// Whether the order that is being closed is paid the moment before.
+    pub(super) fn take_payment(&self) -> bool {
+        let mut settings = self.lock();
+        let wanted = settings.paid_at_close > 0;
+        settings.paid_at_close -= u32::from(wanted);
+        wanted
     }
 
     fn take_loss(&self, method: &Method, path: &str) -> bool {

@@ -36,6 +36,7 @@ pub use error::Error;
 pub use faults::{CallbackKey, Failure, Faults, Loss, ReplyLost, Rotation, Settings};
 pub use notice::{Notice, Trick};
 pub use options::{Materials, Options};
+pub use pay::BillTrick;
 pub use push::{PushFormat, PushMode, PushTarget};
 pub use record::{
     Account, Attempt, Callback, CallbackState, Message, Payment, Prepay, Refund, RefundStatus, TradeState, User,

@@ -187,6 +187,7 @@ fn settings(base_url: url::Url, api_v3_key: &str) -> (config::Wechat, config::Pa
         public_key_file: None,
         late_payment: "refund".parse().expect("a policy"),
         platform_certificates: false,
+        settles_at_once: false,
     };
     (wechat, pay)
 }

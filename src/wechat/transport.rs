@@ -4,7 +4,7 @@ use super::{Error, ErrorKind};
 use axum::http::{HeaderMap, StatusCode};
 use std::time::Duration;
 
-/// No answer of WeChat that is read here comes near this; more is an attack or a mistake.
+/// No answer of WeChat but a file comes near this; more is an attack or a mistake.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// What came back, whatever its status.
@@ -29,11 +29,20 @@ pub(super) fn client() -> Result<reqwest::Client, Error> {
 
 /// Sends and reads the whole body. Every failure to do so is [`ErrorKind::Busy`]: nobody knows what WeChat did.
 pub(super) async fn send(operation: &'static str, request: reqwest::RequestBuilder) -> Result<Reply, Error> {
+    send_up_to(operation, request, BODY_BYTES_MAX).await
+}
+
+/// The same with another cap on the body, for files.
+pub(super) async fn send_up_to(
+    operation: &'static str,
+    request: reqwest::RequestBuilder,
+    body_bytes_max: usize,
+) -> Result<Reply, Error> {
     let broken = |error| Error::transport(operation, error);
     let mut response = request.send().await.map_err(broken)?;
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await.map_err(broken)? {
-        if body.len() + part.len() > BODY_BYTES_MAX {
+        if body.len() + part.len() > body_bytes_max {
             return Err(Error::new(operation, ErrorKind::Busy, "body_too_large"));
         }
         body.extend_from_slice(&part);

@@ -93,3 +93,23 @@ fn accounts_and_products_are_made_at_the_command_line() {
     assert_eq!(with(&["seed", "--staff", "nobody"]).status.code(), Some(1));
     assert!(succeeded(&with(&["migrate"])).contains("has the schema"));
 }
+
+#[test]
+fn a_day_without_a_bill_is_not_reconciled() {
+    let folder = tempfile::tempdir().expect("folder");
+    succeeded(&weizhan(folder.path(), &["dev", "--tour", "--port", "0"]));
+    let reconcile = |arguments: &[&str]| {
+        weizhan(folder.path(), &[&["--config", ".weizhan/config.toml", "reconcile"], arguments].concat())
+    };
+    let future = reconcile(&["--date", "2999-01-01", "--to", "2999-01-02", "--json"]);
+    let told: serde_json::Value = serde_json::from_slice(&future.stdout).expect("JSON");
+    assert_eq!((future.status.code(), &told["clean"]), (Some(1), &serde_json::json!(false)));
+    assert_eq!(told["days"].as_array().map(Vec::len), Some(2), "{told}");
+    assert!(told["days"][1]["error"].as_str().is_some_and(|error| error.contains("ninety days")), "{told}");
+    // The simulator has stopped with the tour: yesterday cannot be asked for, and that is no clean day.
+    let yesterday = reconcile(&[]);
+    assert_eq!(yesterday.status.code(), Some(1));
+    assert!(text(&yesterday.stdout).starts_with("✗ 2"), "{}", text(&yesterday.stdout));
+    assert_eq!(reconcile(&["--date", "yesterday"]).status.code(), Some(2));
+    assert_eq!(reconcile(&["--date", "2020-01-01", "--to", "2026-01-01"]).status.code(), Some(1));
+}

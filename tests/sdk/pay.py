@@ -1,9 +1,11 @@
-"""A merchant in Python, with an SDK that knows nothing of us, against the simulator: prepay, query, close, refund and
-callbacks, once with the WeChat Pay public key and once with platform certificates.
+"""A merchant in Python, with an SDK that knows nothing of us, against the simulator: prepay, query, close, refund,
+callbacks and bills, once with the WeChat Pay public key and once with platform certificates.
 
 Usage: pay.py SETTINGS, the file that `weizhan simulator` writes.
 """
 
+import gzip
+import hashlib
 import http.server
 import json
 import queue
@@ -149,6 +151,29 @@ class Shop:
         assert code == 200 and json.loads(body)["status"] == "SUCCESS", body
         assert self.query(self.number)["trade_state"] == "REFUND"
 
+    def bill(self, code, told):
+        """A bill as it was signed for; its lines as lists of what follows each backtick."""
+        assert code == 200, told
+        told = json.loads(told)
+        code, zipped = self.sdk.download_bill(told["download_url"].replace(self.base, GATEWAY))
+        assert code == 200, zipped
+        bill = gzip.decompress(zipped)
+        assert hashlib.sha1(bill).hexdigest() == told["hash_value"]
+        return [line.split(",") for line in bill.decode("utf-8-sig").replace("`", "").splitlines()]
+
+    def the_trade_bill_tells_the_payment_and_the_refund(self):
+        today = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 8 * 3600))
+        head, *rows = self.bill(*self.sdk.trade_bill(today))
+        ours = [dict(zip(head, row)) for row in rows if self.number in row]
+        told = sorted((row["交易状态"], row["订单金额"], row["申请退款金额"]) for row in ours)
+        assert told == [("REFUND", "0.00", "5.00"), ("SUCCESS", "19.90", "0.00")], told
+
+    def the_fund_flow_bill_tells_them_too(self):
+        today = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 8 * 3600))
+        head, *rows = self.bill(*self.sdk.fundflow_bill(today))
+        told = {(row["收支类型"], row["收支金额(元)"]) for row in (dict(zip(head, row)) for row in rows[:-2])}
+        assert {("收入", "19.90"), ("支出", "5.00")} <= told, told
+
     def a_refusal_is_one(self):
         code, body = self.sdk.query(out_trade_no="never-ordered")
         assert code == 404 and json.loads(body)["code"] == "ORDER_NOT_EXIST", body
@@ -161,6 +186,8 @@ class Shop:
         a_refund_is_asked_for_once,
         the_sdk_opens_the_callback_of_the_refund,
         the_sdk_sees_it_refunded,
+        the_trade_bill_tells_the_payment_and_the_refund,
+        the_fund_flow_bill_tells_them_too,
         a_refusal_is_one,
     )
 

@@ -3,6 +3,7 @@
 pub(super) mod job;
 pub(super) mod order;
 pub(super) mod product;
+pub(super) mod reconcile;
 pub(super) mod refund;
 pub(super) mod staff;
 pub(super) mod stock;

@@ -15,6 +15,7 @@ use crate::{
         refusal::Refusal,
         time::{Timestamp, minutes},
     },
+    planted::{Bug, planted, through_yuan},
     service::{
         Error, Fault, attempt,
         job::{self, Next},
@@ -104,7 +105,7 @@ async fn ask_for_handle(app: &App, order: &Order, prepay: &Prepay) -> Result<Str
         openid: &prepay.openid,
         out_trade_no: &prepay.out_trade_no,
         description: &description,
-        total: prepay.total_fen,
+        total: if planted(Bug::FloatYuan) { through_yuan(prepay.total_fen) } else { prepay.total_fen },
         expires: order.expires_ms,
     };
     wechat_pay::prepay(app, order.id, &wanted).await
@@ -128,6 +129,9 @@ pub enum Ended {
 
 /// Make an attempt impossible to pay, or find that it was paid: query, close at WeChat, and only then close it here.
 pub async fn end_attempt<R: Refusal>(app: &App, prepay: &Prepay) -> Result<Ended, Error<R>> {
+    if planted(Bug::LocalFirstClose) {
+        return close_here(app, prepay.id).await;
+    }
     if query(app, prepay).await?.is_some() {
         return Ok(Ended::Paid);
     }

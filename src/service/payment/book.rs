@@ -105,9 +105,14 @@ pub(super) async fn accept(app: &App, session: &mut Session, order: &Order, step
     if !data::order::advance(session, order, step, to, "wechat", app.now()).await? {
         return Err(Fault::contended("the order moved"));
     }
+    sell(session, order.id).await
+}
+
+/// Count what was sold.
+pub(super) async fn sell(session: &mut Session, order: OrderId) -> Result<(), Fault> {
     // In the order of ids, as everybody takes them.
     let mut sold = BTreeMap::new();
-    for line in data::order::lines(session, order.id).await? {
+    for line in data::order::lines(session, order).await? {
         *sold.entry(line.product_id).or_insert(0) += line.qty;
     }
     for (product, qty) in sold {

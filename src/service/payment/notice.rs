@@ -13,6 +13,7 @@ use crate::{
         payment::{FactSource, PaymentFact},
         refund::RefundFact,
     },
+    planted::{Bug, planted},
     service::{Error, Fault, Never, attempt, audit, refund, staff::Clerk},
     wechat::pay::{Notice, NoticeContent, NoticeReason, NoticeRefusal as Refused},
 };
@@ -63,6 +64,10 @@ pub async fn notice(app: &App, called: NoticeKind, headers: &HeaderMap, body: &[
     if (is_refund && called == NoticeKind::Payment) || (is_payment && called == NoticeKind::Refund) {
         return NoticeAnswer::Misplaced;
     }
+    if planted(Bug::UnawaitedUpdate) {
+        drop(store(app, &notice, headers, body));
+        return NoticeAnswer::Stored;
+    }
     match store(app, &notice, headers, body).await {
         Ok(()) => NoticeAnswer::Stored,
         Err(fault) => NoticeAnswer::Fault(fault),
@@ -89,7 +94,7 @@ async fn store(app: &App, notice: &Notice, headers: &HeaderMap, body: &[u8]) -> 
     };
     let id = row.notify_id.clone();
     let new = app.intake.store(row).await?;
-    if new {
+    if new || planted(Bug::DuplicateEffect) {
         carry_out_later(app, id, said);
     } else if let Some(place) = app.settling.place() {
         let app_ = app.clone();

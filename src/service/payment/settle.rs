@@ -1,6 +1,6 @@
 //! The one way for money into an order.
 
-use super::book::{accept, compare, give_back, retake, store, suspend};
+use super::book::{accept, compare, give_back, retake, sell, store, suspend};
 use crate::{
     app::App,
     data::{self, Session},
@@ -11,6 +11,7 @@ use crate::{
         refund::RefundCause,
         refusal::Refusal,
     },
+    planted::{Bug, planted},
     service::{
         Error, Fault, attempt,
         job::{self, Next},
@@ -112,6 +113,9 @@ pub(in crate::service) async fn put_to_order(
     fact: &PaymentFact,
 ) -> Result<Outcome, Fault> {
     if let Some(known) = data::payment::find(session, &fact.transaction_id).await? {
+        if planted(Bug::DuplicateEffect) {
+            sell(session, known.order_id).await?;
+        }
         return compare(app, session, fact, &known).await;
     }
     let Some(prepay) = data::payment::find_prepay_by_number(session, &fact.out_trade_no).await? else {
@@ -120,6 +124,9 @@ pub(in crate::service) async fn put_to_order(
     let order = data::order::find(session, prepay.order_id).await?;
     let order = order.ok_or_else(|| Fault::broken(format!("prepay {} without its order", prepay.id)))?;
     let verdict = match judge(fact, &prepay, &order) {
+        Judgement::Suspend(SuspenseReason::AmountDiffers) if planted(Bug::MissingAmountCheck) => Ok(OrderMove::Pay),
+        Judgement::Suspend(SuspenseReason::MerchantDiffers) if planted(Bug::ForeignMerchant) => Ok(OrderMove::Pay),
+        Judgement::Late if planted(Bug::PaidAfterCancel) => Ok(OrderMove::Revive),
         Judgement::Suspend(reason) => return suspend(app, session, fact, reason).await,
         Judgement::Accept => Ok(OrderMove::Pay),
         Judgement::Late if retake(app, session, &order).await? => Ok(OrderMove::Revive),

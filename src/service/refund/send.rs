@@ -11,6 +11,7 @@ use crate::{
         refusal::Refusal,
         time::{Timestamp, minutes},
     },
+    planted::{Bug, planted},
     service::{
         Error, Fault, attempt,
         job::{self, Next},
@@ -42,6 +43,7 @@ pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<Re
         }
         _ => return job::end_alone(app, claim, &Next::Done).await,
     }
+    let refund = if planted(Bug::NewRefundNumber) { renumbered(refund, claim.attempt) } else { refund };
     // It may have arrived the last time, with its reply lost, or with a refusal that only meant "busy with it".
     if refund.sent_ms.is_some()
         && let Some(told) = payment::refund_state(app, refund.order_id, &refund.out_refund_no).await?
@@ -75,6 +77,12 @@ pub async fn send(app: &App, claim: &Claim, id: RefundId) -> Result<(), Error<Re
         }
         Err(error) => refused(app, claim, &refund, error).await,
     }
+}
+
+/// Under a number of its own for each retry, as [`Bug::NewRefundNumber`] has it.
+fn renumbered(refund: Refund, attempt: i64) -> Refund {
+    let retry = if attempt > 1 { format!("-{attempt}") } else { String::new() };
+    Refund { out_refund_no: format!("{}{retry}", refund.out_refund_no), ..refund }
 }
 
 /// Note that the refund is about to be sent, or say when its turn comes: WeChat wants a minute between two refunds of one

@@ -3,7 +3,8 @@
 import { make } from "./dom.js";
 import { word } from "./words.js";
 
-const TRICKS = ["foreign_key", "tampered", "stale", "unknown_serial", "unsigned", "sign_test", "wrong_amount"];
+const TRICKS = ["foreign_key", "tampered", "stale", "unknown_serial", "unsigned", "sign_test", "wrong_amount",
+  "wrong_merchant", "wrong_app", "wrong_payer", "wrong_currency", "reformatted"];
 const CHOICES = {
   forge: [["", "normal"], ...TRICKS.map((name) => [name, `trick_${name}`])],
   refund_result: [["", "normal"], ["ABNORMAL", "ABNORMAL"], ["CLOSED", "CLOSED"]],
@@ -13,6 +14,7 @@ const CHOICES = {
 const LISTS = {
   fail: '[{"path":"/v3/pay/transactions/jsapi","count":1,"status":500,"code":"SYSTEM_ERROR"}]',
   reply_lost: '[{"path":"/v3/refund/domestic/refunds","method":"POST","count":1}]',
+  bill: '[{"trick":"drop_payment","out_trade_no":"…"},{"trick":"wrong_hash"}]',
 };
 
 function control(name, value, change) {

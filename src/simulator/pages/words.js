@@ -94,6 +94,11 @@ const WORDS = {
   trick_unsigned: ["无签名", "unsigned"],
   trick_sign_test: ["SIGNTEST 探测", "SIGNTEST probe"],
   trick_wrong_amount: ["金额多一分", "one fen more"],
+  trick_wrong_merchant: ["别的商户", "another merchant"],
+  trick_wrong_app: ["别的小程序", "another mini-program"],
+  trick_wrong_payer: ["别人付款", "another payer"],
+  trick_wrong_currency: ["别的币种", "another currency"],
+  trick_reformatted: ["真实但换了写法", "true, written otherwise"],
   key_public_key: ["微信支付公钥", "public key"],
   key_certificate: ["平台证书", "platform certificate"],
   key_mixed: ["两者混合", "both, mixed"],
@@ -109,6 +114,7 @@ const WORDS = {
   fault_callback_key: ["回调签名密钥", "key of callbacks"],
   fault_rotation: ["平台证书更换", "platform certificate rotation"],
   fault_busy: ["微信接口返回 -1", "platform answers -1"],
+  fault_paid_at_close: ["关单前一刻被支付（次数）", "paid just before being closed (times)"],
   fault_slow_ms: ["每个请求变慢（毫秒）", "slow down requests (ms)"],
   fault_unsigned_replies: ["应答不签名", "unsigned replies"],
   fault_probe_replies: ["应答 SIGNTEST 次数", "SIGNTEST replies"],
@@ -118,6 +124,7 @@ const WORDS = {
   fault_rotate_session_key: ["每次登录更换 session_key", "new session_key each login"],
   fault_ship_lag_seconds: ["支付后多少秒内查不到发货订单", "seconds after payment without a shipping order"],
   fault_fail: ["接下来的请求失败（JSON）", "next requests fail (JSON)"],
+  fault_bill: ["账单与事实不符（JSON）", "bills differ from the truth (JSON)"],
   fault_reply_lost: ["接下来的应答丢失（JSON）", "next replies are lost (JSON)"],
 };
 

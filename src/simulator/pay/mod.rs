@@ -13,6 +13,7 @@ mod refund;
 mod test;
 mod transaction;
 
+pub use bill::BillTrick;
 pub(super) use check::{signature, signtest};
 pub(super) use refund::settle;
 pub(super) use transaction::{current, transaction_view};
@@ -90,6 +91,7 @@ pub(super) fn routes(simulator: &Simulator) -> Router<Simulator> {
         .route("/v3/refund/domestic/refunds/{out_refund_no}", get(refund::find))
         .route("/v3/certificates", get(certificate::list))
         .route("/v3/bill/tradebill", get(bill::trade))
+        .route("/v3/bill/fundflowbill", get(bill::fund))
         .route("/v3/billdownload/file", get(bill::download))
         .layer(middleware::from_fn_with_state(simulator.clone(), check::check))
 }

@@ -278,6 +278,29 @@ async fn the_bill_of_a_day_says_what_was_paid_and_hashes_to_what_was_told() {
     merchant.clock.advance(minutes(6));
 }
 
+#[tokio::test]
+async fn the_fund_flow_bill_has_an_entry_for_each_payment_and_refund() {
+    let merchant = Merchant::new();
+    let payment = merchant.paid("order-1", 1234).await;
+    let body = json!({ "out_trade_no": "order-1", "out_refund_no": "r1",
+        "amount": { "refund": 34, "total": 1234, "currency": "CNY" } });
+    merchant.post(REFUNDS, body).await;
+    let bill = "/v3/bill/fundflowbill?bill_date=2026-11-22&tar_type=GZIP";
+    merchant.clock.advance(minutes(22 * 60));
+    assert_eq!(merchant.get(&format!("{bill}&account_type=FEES")).await.json["code"], "NO_STATEMENT_EXIST");
+    assert_eq!(merchant.get(&format!("{bill}&account_type=ALL")).await.json["code"], "PARAM_ERROR");
+    let told = merchant.get(bill).await.json;
+    let url = url::Url::parse(told["download_url"].as_str().expect("url")).expect("url");
+    let file = merchant.get(&format!("{}?{}", url.path(), url.query().expect("query"))).await;
+    let text = String::from_utf8(gunzip(&file.bytes)).expect("UTF-8");
+    let lines: Vec<_> = text.lines().collect();
+    let number = payment.transaction_id.expect("paid");
+    let came = format!("`2026-11-22 12:00:00,`{number},`9{number},`交易,`交易,`收入,`12.34,`12.34,`system,`,`{number}");
+    assert_eq!((lines.len(), lines[1]), (5, came.as_str()));
+    assert!(lines[2].contains(",`退款,`退款,`支出,`0.34,`12.00,"), "{}", lines[2]);
+    assert_eq!(lines[4], "`2,`1,`12.34,`1,`0.34");
+}
+
 /// By the system's own program, so that our header and checksum are judged by somebody else.
 fn gunzip(bytes: &[u8]) -> Vec<u8> {
     use std::io::Write as _;

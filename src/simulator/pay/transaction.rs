@@ -262,6 +262,10 @@ pub(super) async fn close(
     if ask.mchid != simulator.options().mchid {
         return Err(Refusal::field("/mchid", "differs from the mchid that signed the request"));
     }
+    if simulator.faults().take_payment() {
+        // Refused when it cannot be paid, and then it is closed as if nobody had tried.
+        drop(simulator.pay(&out_trade_no));
+    }
     let now = simulator.now();
     let mut ledger = simulator.lock();
     let found = current(&mut ledger, &out_trade_no, now)?;

@@ -6,7 +6,10 @@ use super::{
     sign::SEAL_ALGORITHM,
     types::{RefundState, Transaction},
 };
-use crate::wechat::Wechat;
+use crate::{
+    planted::{Bug, planted, written_again},
+    wechat::Wechat,
+};
 use axum::http::HeaderMap;
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -93,7 +96,8 @@ impl Wechat {
             }
         })?;
         let key = self.pay_key(proof.serial).await.ok().flatten().ok_or(NoticeReason::SerialUnknown)?;
-        proof.verify(&key, body)?;
+        let rewritten = planted(Bug::ReserialisedBody).then(|| written_again(body));
+        proof.verify(&key, rewritten.as_deref().unwrap_or(body))?;
         self.0.merchant.skew.note(true, now);
         self.reopen_notice(body)
     }
@@ -116,7 +120,7 @@ impl Wechat {
         let associated_data = resource.associated_data.as_deref().unwrap_or_default();
         let plain = merchant.open(&resource.nonce, associated_data, &resource.ciphertext);
         let content = read(&envelope, &plain.map_err(|_| NoticeReason::Decryption)?)?;
-        if !is_for(&content, &merchant.mchid) {
+        if !is_for(&content, &merchant.mchid) && !planted(Bug::ForeignMerchant) {
             return Err(NoticeReason::ForeignMerchant.into());
         }
         Ok(Notice { id: envelope.id, event_type: envelope.event_type, content })

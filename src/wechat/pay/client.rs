@@ -10,6 +10,12 @@ use crate::wechat::{
 };
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
+use std::time::Duration;
+
+/// A bill of a hundred thousand payments is some four megabytes, packed.
+const FILE_BYTES_MAX: usize = 32 << 20;
+/// Files are larger than replies.
+const FILE_TIMEOUT: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize, Default)]
 struct Refusal {
@@ -68,14 +74,14 @@ impl Wechat {
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_vec());
         }
-        let reply = transport::send(operation, request).await?;
-        if reply.status.is_success() && reply.status != StatusCode::ACCEPTED {
-            return Ok(reply);
-        }
-        let error = refusal(operation, &reply);
-        let request_id = request_id(&reply.headers);
-        tracing::warn!(operation, status = reply.status.as_u16(), request_id, %error, "WeChat Pay refused a call");
-        Err(error)
+        accepted(operation, transport::send(operation, request).await?)
+    }
+
+    /// Fetches a file. WeChat Pay signs none, so nothing of it may be believed before its hash was compared.
+    pub(super) async fn pay_file(&self, operation: &'static str, url: &url::Url) -> Result<Vec<u8>, Error> {
+        let mut request = self.0.http.get(url.clone()).timeout(FILE_TIMEOUT).header(header::ACCEPT, "*/*");
+        request = request.header(header::AUTHORIZATION, self.authorization(&Method::GET, url, &[]));
+        accepted(operation, transport::send_up_to(operation, request, FILE_BYTES_MAX).await?).map(|reply| reply.body)
     }
 
     /// Signs exactly what goes on the wire: the path and query as the address encodes them.
@@ -100,6 +106,17 @@ impl Wechat {
         let key = self.pay_key(proof.serial).await?.ok_or_else(|| forged(NoticeReason::SerialUnknown))?;
         proof.verify(&key, &reply.body).map_err(forged)
     }
+}
+
+/// Anything but 2xx is a refusal, and so is 202: ask again.
+fn accepted(operation: &'static str, reply: Reply) -> Result<Reply, Error> {
+    if reply.status.is_success() && reply.status != StatusCode::ACCEPTED {
+        return Ok(reply);
+    }
+    let error = refusal(operation, &reply);
+    let request_id = request_id(&reply.headers);
+    tracing::warn!(operation, status = reply.status.as_u16(), request_id, %error, "WeChat Pay refused a call");
+    Err(error)
 }
 
 fn request_id(headers: &HeaderMap) -> &str {
@@ -140,7 +157,6 @@ fn kind_of(status: StatusCode, code: &str, inner: &str) -> ErrorKind {
 mod tests {
     use super::*;
     use crate::wechat::desk::{Desk, Signer};
-    use std::time::Duration;
 
     const ORDER: &str = r#"{"mchid":"1900000001","appid":"wx0000000000000001","out_trade_no":"N-1",
         "transaction_id":"42","trade_state":"SUCCESS","amount":{"total":9,"currency":"CNY"},"payer":{"openid":"o"}}"#;

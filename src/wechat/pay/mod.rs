@@ -7,6 +7,7 @@
 //! request structs skip empty fields, since WeChat Pay refuses fields it does not know; new codes go into
 //! `client::kind_of`. If a reply names what was asked for, compare it: the signature does not cover the question.
 
+mod bill;
 mod brake;
 mod callback;
 mod certificate;
@@ -18,6 +19,7 @@ pub mod sign;
 mod skew;
 mod types;
 
+pub use bill::{FundBill, FundKind, FundRow, Statement, TradeBill, TradeRefund, TradeRow};
 pub use callback::{Notice, NoticeContent, NoticeReason, NoticeRefusal};
 pub use order::{Closing, Prepay, RequestPayment};
 pub use refund::RefundOrder;

@@ -31,6 +31,7 @@ const REFUND_WRITE: Who = Who::Staff(Some(Permission::RefundWrite));
 const PRODUCT_WRITE: Who = Who::Staff(Some(Permission::ProductWrite));
 const STOCK_WRITE: Who = Who::Staff(Some(Permission::StockWrite));
 const ORDER_PRICE: Who = Who::Staff(Some(Permission::OrderPrice));
+const BILL_RECONCILE: Who = Who::Staff(Some(Permission::BillReconcile));
 
 /// Every operation, in an order in which all of them succeed when one after the other is called by whoever may.
 pub const TABLE: &[(&str, Who)] = &[
@@ -72,6 +73,11 @@ pub const TABLE: &[(&str, Who)] = &[
     ("staff.suspense.dismiss", PAYMENT_WRITE),
     ("staff.job.list", JOB_WRITE),
     ("staff.job.redrive", JOB_WRITE),
+    ("staff.reconciliation.run", BILL_RECONCILE),
+    ("staff.reconciliation.list", BILL_RECONCILE),
+    ("staff.difference.list", BILL_RECONCILE),
+    ("staff.difference.repair", BILL_RECONCILE),
+    ("staff.difference.dismiss", BILL_RECONCILE),
     ("staff.sign_out", STAFF),
     ("user.view", Who::Buyer),
     ("user.change", Who::Buyer),

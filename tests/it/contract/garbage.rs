@@ -156,13 +156,14 @@ async fn no_id_breaks_anything() {
 async fn no_query_breaks_anything() {
     let world = World::new().await;
     let owner = world.app.owner().await;
-    let lists: [(&str, &Client); 6] = [
+    let lists: [(&str, &Client); 7] = [
         ("/v1/products", &world.ann),
         ("/v1/orders", &world.ann),
         ("/admin/v1/products", &owner),
         ("/admin/v1/orders", &owner),
         ("/admin/v1/refunds", &owner),
         ("/admin/v1/suspense", &owner),
+        ("/admin/v1/differences", &owner),
     ];
     let wrong = [
         "limit=0",

@@ -27,7 +27,7 @@ fn file(path: &str) -> PathBuf {
 
 /// Compare a committed text with what it must be, byte for byte; or write it, when that is asked for.
 #[track_caller]
-fn compare(path: &str, expected: &str) {
+pub fn compare(path: &str, expected: &str) {
     let path = file(path);
     if update() {
         return std::fs::write(&path, expected).expect("the project can be written");

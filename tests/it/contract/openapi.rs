@@ -93,7 +93,11 @@ fn every_operation_is_described() {
 
 /// A path with something in place of its parameters.
 fn filled(path: &str) -> String {
-    path.replace("{*key}", "1").replace("{id}", "1").replace("{sku_id}", "1").replace("{transaction_id}", "1")
+    path.replace("{*key}", "1")
+        .replace("{id}", "1")
+        .replace("{sku_id}", "1")
+        .replace("{transaction_id}", "1")
+        .replace("{day}", "1")
 }
 
 #[tokio::test]

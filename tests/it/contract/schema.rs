@@ -45,7 +45,7 @@ fn words_in_brackets(text: &str) -> Vec<String> {
     inside.split(',').map(|word| word.trim().to_owned()).collect()
 }
 
-/// The tables as the MySQL texts describe them: one `CREATE TABLE` or `ALTER TABLE` a file, one column or key a line.
+/// The tables as the MySQL texts describe them: one `CREATE TABLE`, `ALTER TABLE` or `CREATE INDEX` a file, one column or key a line.
 fn written() -> Tables {
     let mut tables = Tables::new();
     for name in names("mysql") {
@@ -67,6 +67,10 @@ fn written() -> Tables {
                     table.keys.insert((*key).to_owned(), (true, words_in_brackets(line)));
                 }
                 (["KEY", key, ..], Some((_, table))) => {
+                    table.keys.insert((*key).to_owned(), (false, words_in_brackets(line)));
+                }
+                (["CREATE", "INDEX", key, "ON", name, ..], None) => {
+                    let table = tables.get_mut(*name).expect("a table of an earlier file");
                     table.keys.insert((*key).to_owned(), (false, words_in_brackets(line)));
                 }
                 ([")", ..], Some(_)) => {

@@ -5,16 +5,17 @@ use super::source::{Source, Steps, files, module_of, paths, tokens};
 /// What each module may use besides itself. `a::b` means that part only.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("planted", &["model::money"]),
     ("config", &["model"]),
     ("telemetry", &["config"]),
     ("data", &["model", "config"]),
     ("cache", &["model", "config"]),
     ("storage", &["model", "config"]),
-    ("wechat", &["config", "model::time", "model::money"]),
+    ("wechat", &["config", "model::time", "model::money", "planted"]),
     ("app", &["model", "config", "data", "cache", "storage", "wechat"]),
-    ("service", &["app", "model", "data", "cache", "storage", "wechat"]),
+    ("service", &["app", "model", "data", "cache", "storage", "wechat", "planted"]),
     ("compute", &["app", "model", "service", "data::job", "data::lease", "data::Error"]),
-    ("http", &["app", "model", "service", "config", "telemetry"]),
+    ("http", &["app", "model", "service", "config", "telemetry", "planted"]),
     ("simulator", &["config", "model::time", "model::money", "wechat::pay::sign", "wechat::push::packet"]),
     (
         "cli",
@@ -26,6 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "data",
             "http",
             "model",
+            "planted",
             "service",
             "simulator",
             "storage",

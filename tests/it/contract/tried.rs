@@ -2,7 +2,7 @@
 
 use super::openapi::{Operation, operations};
 use crate::support::{
-    app::{APPS, MCHID, TestApp},
+    app::{APPS, MCHID, START, TestApp},
     client::{Answer, Client, Request, User},
     shop::Goods,
 };
@@ -11,10 +11,12 @@ use std::collections::BTreeMap;
 use weizhan::{
     data,
     model::{
-        id::JobId,
+        id::{DifferenceId, JobId},
         job::Work,
         money::Fen,
         payment::{FactSource, PaymentFact},
+        reconcile::{Difference, DifferenceKind, DifferenceState, Finding},
+        time::Day,
     },
     service::{
         Never,
@@ -47,6 +49,8 @@ pub struct World {
     notice: String,
     /// Was given up.
     job: String,
+    /// Of a paid order that the shop does not know as paid: one to be repaired and one to be dismissed.
+    differences: [String; 2],
     phone_code: String,
 }
 
@@ -97,6 +101,42 @@ async fn suspended_of_nobody(app: &TestApp) -> String {
     fact.transaction_id
 }
 
+/// Two differences about an order that was paid without anybody telling.
+async fn differences(app: &TestApp, ann: &User, goods: &Goods) -> [String; 2] {
+    let order = ann.order(goods, 1).await.expect(201);
+    let number = app.begin_payment(ann, &order).await;
+    let paid = app.simulator.pay(&number).expect("paid");
+    let mut session = app.app.database.write().await.expect("write");
+    let mut ids = [String::new(), String::new()];
+    for (id, kind) in ids.iter_mut().zip([DifferenceKind::PaymentMissingHere, DifferenceKind::DuplicateRow]) {
+        let transaction_id = paid.transaction_id.clone().expect("a number");
+        let row = Difference {
+            id: app.app.ids.next(DifferenceId),
+            day: Day(20_261_123),
+            finding: Finding {
+                kind,
+                subject: transaction_id.clone(),
+                wechat_no: transaction_id,
+                own_no: number.clone(),
+                order_id: None,
+                bill_fen: Some(paid.total_fen),
+                own_fen: None,
+                bill_state: "SUCCESS".to_owned(),
+                own_state: String::new(),
+                happened_ms: START,
+            },
+            state: DifferenceState::Open,
+            note: String::new(),
+            created_ms: START,
+            ended_ms: None,
+        };
+        data::reconcile::insert(&mut session, &row).await.expect("a difference");
+        *id = row.id.to_string();
+    }
+    session.commit().await.expect("commit");
+    ids
+}
+
 impl World {
     /// The shop and Ann.
     pub async fn new() -> Self {
@@ -114,6 +154,7 @@ impl World {
         }
         close_refund(&app, &refunds[2]).await;
         let suspended = [suspended(&app, &ann, &goods).await, suspended_of_nobody(&app).await];
+        let differences = differences(&app, &ann, &goods).await;
         let (address, spare_address) = (ann.address().await, ann.address().await);
         let mut rows = app.app.database.write().await.expect("write");
         let (work, now) = (Work::CleanUp { slot: 1 }, app.app.now());
@@ -136,6 +177,7 @@ impl World {
             suspended,
             notice,
             job: job.to_string(),
+            differences,
             phone_code,
         }
     }
@@ -163,6 +205,9 @@ impl World {
         match id {
             "staff.refund.approve" => &self.refunds[0],
             "staff.refund.reject" => &self.refunds[1],
+            "staff.difference.repair" => &self.differences[0],
+            "staff.difference.dismiss" => &self.differences[1],
+            "staff.reconciliation.run" => "2026-11-22",
             "order.receive"
             | "refund.request"
             | "staff.order.view"
@@ -211,6 +256,7 @@ impl World {
                 "logistics": "express", "more_to_come": false, "description": "两包茶" }),
             "staff.order.price" => json!({ "version": 1, "total_fen": 900, "reason": "老客户" }),
             "staff.suspense.dismiss" => json!({ "note": "另一个系统的钱" }),
+            "staff.difference.dismiss" => json!({ "note": "别的系统的钱" }),
             "staff.order.ship" => json!({ "carrier": "SF", "tracking_no": "SF1" }),
             _ => return None,
         })
@@ -230,13 +276,13 @@ impl Call {
 
     /// Whether its path names a thing by its id.
     pub fn names_an_id(&self) -> bool {
-        self.operation.path.contains("id}")
+        self.operation.path.contains("id}") || self.operation.path.contains("{day}")
     }
 
     /// The request without its body.
     pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
-        let path = ["{id}", "{sku_id}", "{appid}", "{transaction_id}", "{notify_id}", "{*key}"]
+        let path = ["{id}", "{sku_id}", "{appid}", "{transaction_id}", "{notify_id}", "{day}", "{*key}"]
             .iter()
             .fold(path.clone(), |path, name| path.replace(name, &self.path_id));
         let mut request = client.request(method.clone(), &path);

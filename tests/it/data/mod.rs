@@ -9,6 +9,7 @@ mod house;
 mod money;
 mod orders;
 mod people;
+mod reconcile;
 mod session;
 
 use crate::support::app::{START, TestApp};
