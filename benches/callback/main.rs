@@ -75,7 +75,8 @@ fn main() -> anyhow::Result<()> {
     if cores == Cores::Shared {
         eprintln!("server and generator share their cores: figures are rough");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // The wire and WeChat go on while callbacks are signed.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(measure(&args, cores))
 }
 

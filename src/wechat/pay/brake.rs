@@ -94,7 +94,9 @@ mod tests {
         let fail_all = |now: Timestamp| {
             let given: Vec<_> = std::iter::from_fn(|| brake.begin(now)).collect();
             let count = given.len();
-            given.into_iter().for_each(|leave| leave.end(true, now));
+            for leave in given {
+                leave.end(true, now);
+            }
             assert!(brake.begin(now).is_none(), "nothing more within this second");
             count
         };

@@ -147,7 +147,7 @@ async fn a_busy_wechat_is_asked_again_with_the_same_number() {
         let before = app.rows().texts("SELECT out_trade_no FROM prepays ORDER BY id DESC LIMIT 1").await;
         app.simulator.faults().change(|faults| faults.drop = true);
         let number = app.begin_payment(&ann, &order).await;
-        assert_eq!(before, [number.clone()], "{status} {code}");
+        assert_eq!(before, std::slice::from_ref(&number), "{status} {code}");
         app.simulator.pay(&number).unwrap();
         failing(&app, "GET", ORDER, 1, status, code);
         app.advance(Duration::from_secs(5));

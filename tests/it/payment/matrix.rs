@@ -79,7 +79,7 @@ async fn whatever_races_an_order_has_one_legal_end() {
         for round in 0..rounds {
             let shop = Shop { app: &app, ann: app.buyer("ann").await, owner: &owner, seed: &seed };
             let races = shop.prepare(&goods).await;
-            shop.run(&races).await;
+            Box::pin(shop.run(&races)).await;
             shop.come_to_rest(&races).await;
             for (race, end) in races.iter().zip(shop.judge(&races, round).await) {
                 kept += i64::from(end != "closed");

@@ -81,16 +81,16 @@ async fn a_storm_of_callbacks_on_nodes_that_die_has_each_effect_once() {
         buying.spawn(async move { storm.buy(&next).await });
     }
     let kills = if full() { 20 } else { 2 };
-    let stop = storm.clone();
-    let killing = tokio::spawn(async move {
-        stop.kill(&mut nodes, kills).await;
+    let (mut killing, killer) = (JoinSet::new(), storm.clone());
+    killing.spawn(async move {
+        killer.kill(&mut nodes, kills).await;
         nodes
     });
     let ledger: Vec<Paid> = buying.join_all().await.into_iter().flatten().collect();
     storm.letters.add_permits(SENDERS);
     sending.join_all().await;
     let seconds = began.elapsed().as_secs_f64();
-    let nodes = killing.await.unwrap();
+    let nodes = killing.join_all().await.into_iter().flatten();
     storm.tell(&ledger, kills, seconds);
     quiesce(&storm.shop, PATIENCE).await;
     storm.compare(&ledger).await;

@@ -232,6 +232,25 @@ const REFUNDS: &[Line] = &[
     ("An empty account is tried again under the same number", &[(SEND, "an_empty_account_is_tried_again")]),
 ];
 
+/// Bills.
+const BILLS: &[Line] = &[
+    (
+        "Each day is compared with WeChat's bills, fetched after ten the next morning; missed days are caught up",
+        &[
+            ("tests/it/reconcile/due.rs", "a_day_is_compared_at_half_past_ten_of_the_next"),
+            ("tests/it/reconcile/due.rs", "missed_days_are_caught_up_and_only_those"),
+        ],
+    ),
+    (
+        "Every difference is found, and none on a day without; a bill's yuan become fen exactly",
+        &[
+            ("tests/it/reconcile/found.rs", "every_injected_difference_is_found_alone_and_by_its_name"),
+            ("tests/it/reconcile/found.rs", "a_day_with_all_that_may_happen_has_no_difference"),
+            ("src/model/money.rs", "yuan_are_read_exactly"),
+        ],
+    ),
+];
+
 /// What does not concern this shop, and why.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("App, H5 and Native payment, JSAPI in web pages", "the shop sells in mini-programs alone"),
@@ -247,7 +266,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("ICP filing and bindings of appid and mchid", "done in WeChat's consoles; a wrong binding is told by the refusal"),
 ];
 
-const ALL: [&[Line]; 4] = [SIGNATURES, ORDERS, CALLBACKS, REFUNDS];
+const ALL: [&[Line]; 5] = [SIGNATURES, ORDERS, CALLBACKS, REFUNDS, BILLS];
 
 #[test]
 fn every_line_names_tests_that_exist() {
