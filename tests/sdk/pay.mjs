@@ -139,8 +139,8 @@ class Shop {
   async bill(kind, query) {
     const day = new Date(Date.now() + 8 * 3600e3).toISOString().slice(0, 10);
     const { data: told } = await this.sdk.v3.bill[kind].get({ params: { bill_date: day, tar_type: "GZIP", ...query } });
-    const { pathname, search } = new URL(told.download_url);
-    const { data: zipped } = await this.sdk.client.v3.get(`${pathname}${search}`, { responseType: "arraybuffer" });
+    const params = Object.fromEntries(new URL(told.download_url).searchParams);
+    const { data: zipped } = await this.sdk.v3.billdownload.file.get({ params, responseType: "arraybuffer" });
     const bill = gunzipSync(zipped);
     assert.equal(told.hash_value, createHash("sha1").update(bill).digest("hex"));
     return Formatter.castCsvBill(bill);
