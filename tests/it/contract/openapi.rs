@@ -96,7 +96,7 @@ fn every_operation_is_described() {
 fn the_words_of_the_document_are_those_that_are_sent() {
     let (document, mut words) = (document(), Vec::new());
     walk(&document, &mut |value| {
-        words.extend(value.get("enum").and_then(Value::as_array).cloned().unwrap_or_default())
+        words.extend(value.get("enum").and_then(Value::as_array).cloned().unwrap_or_default());
     });
     assert!(words.contains(&Value::from("pending")), "{words:?}");
     let plain = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'.');
