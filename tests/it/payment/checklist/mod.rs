@@ -113,7 +113,7 @@ const ORDERS: &[Line] = &[
     (
         "The amount is computed on the server, in whole fen",
         &[
-            ("src/model/order.rs", "a_total_is_computed_here_and_nowhere_else"),
+            ("src/model/order/test.rs", "a_total_is_computed_here_and_nowhere_else"),
             ("src/model/money.rs", "yuan_are_read_exactly"),
         ],
     ),
