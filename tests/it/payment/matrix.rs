@@ -77,7 +77,7 @@ async fn whatever_races_an_order_has_one_legal_end() {
         let (goods, owner) = (app.goods(TOTAL_FEN, 100_000).await, app.owner().await);
         let mut kept = 0;
         for round in 0..rounds {
-            let shop = Shop { app: &app, ann: app.buyer("ann").await, owner: &owner, seed: &seed };
+            let shop = Shop { app: &app, ann: app.buyer(&format!("ann{round}")).await, owner: &owner, seed: &seed };
             let races = shop.prepare(&goods).await;
             Box::pin(shop.run(&races)).await;
             shop.come_to_rest(&races).await;
