@@ -61,6 +61,8 @@ pub async fn refund(app: &App, clerk: &Clerk, transaction_id: &str) -> Result<Su
         return Err(SuspenseRefusal::NotOurs.into());
     }
     if data::payment::find(&mut session, transaction_id).await?.is_some() {
+        // A twin of this request may have booked it between the two looks: then it is resolved.
+        waiting(&mut session, transaction_id).await?;
         return Err(SuspenseRefusal::Booked.into());
     }
     drop(session);
