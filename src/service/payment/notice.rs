@@ -100,6 +100,7 @@ async fn store(app: &App, notice: &Notice, headers: &HeaderMap, body: &[u8]) -> 
         let app_ = app.clone();
         app.spawn(async move {
             let _place = place;
+            let _turn = app_.settling.turn().await;
             if let Err(error) = come_again(&app_, &id).await {
                 tracing::warn!(error = error.chain(), "a callback that came again was not counted");
             }
