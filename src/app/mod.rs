@@ -3,6 +3,7 @@
 //! [`App`] is a cheap clone. Swappable parts are enums; only the clock is a `dyn`, so that tests can hold it still.
 
 mod keys;
+mod meters;
 mod random;
 mod settling;
 mod vault;
@@ -21,6 +22,7 @@ use crate::{
     wechat::{self, Wechat},
 };
 pub use keys::TokenKeys;
+pub use meters::{Callbacks, ENDS, Figures, METHODS, Meters, Route, Routes};
 pub use random::{random_bytes, random_number};
 pub use settling::Settling;
 use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
@@ -71,6 +73,8 @@ pub struct Parts {
     pub guards: Guards,
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// What this node counts about itself.
+    pub meters: Meters,
 }
 
 /// Guards against requests whose client hangs up. They are never off, but in the test that shows what they are for.
@@ -157,6 +161,7 @@ impl App {
             storage,
             wechat,
             clock,
+            meters: Meters::default(),
         })))
     }
 

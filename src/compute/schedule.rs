@@ -49,7 +49,9 @@ pub async fn keep(app: App) {
 
 /// One look: lead if nobody does, and enqueue what has begun.
 pub async fn turn(app: &App, lease: &mut Lease) -> Result<(), Fault> {
-    if !lease.hold(app).await? {
+    let leads = lease.hold(app).await?;
+    app.meters.lead(leads);
+    if !leads {
         return Ok(());
     }
     let now = app.now();

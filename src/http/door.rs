@@ -2,7 +2,9 @@
 
 use super::{
     extract::{Origin, limit},
+    measure,
     problem::{Problem, render},
+    trace,
 };
 use crate::{
     app::{App, Caller, Limited},
@@ -30,9 +32,15 @@ pub(super) async fn pass(State(app): State<App>, mut request: Request, next: Nex
     let origin = Origin { ip: client_ip(&app, &request), id: RequestId::random() };
     strip(request.headers_mut());
     request.extensions_mut().insert(origin.clone());
+    let measured = measure::begin(&app, &request, started);
     let (method, path, version) = (request.method().clone(), request.uri().path().to_owned(), request.version());
-    let span = tracing::info_span!("request", id = %origin.id, %method, path);
+    let span = tracing::info_span!("request", id = %origin.id, %method, path, otel.name = tracing::field::Empty,
+        otel.kind = "server", otel.status_code = tracing::field::Empty,
+        http.response.status_code = tracing::field::Empty);
+    trace::adopt(&span, &request);
     let response = within_limits(app.clone(), &origin, request, next).instrument(span.clone()).await;
+    measured.end(&response);
+    trace::end(&span, response.status());
     let mut response = render(response, &path, origin.id.as_str());
     answer_headers(response.headers_mut(), &origin.id);
     if app.stopping().is_cancelled() && version < Version::HTTP_2 {

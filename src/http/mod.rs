@@ -17,6 +17,8 @@ mod extract;
 mod field;
 mod greeting;
 mod health;
+mod measure;
+pub mod metrics;
 mod object;
 pub mod openapi;
 mod order;
@@ -27,6 +29,7 @@ mod push;
 mod refund;
 pub mod route;
 mod serve;
+mod trace;
 mod user;
 
 pub use serve::serve;

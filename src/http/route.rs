@@ -1,8 +1,8 @@
 //! Every route, one screen an audience.
 
 use super::{
-    address, admin, callback, cart, docs, door, health, object, openapi, order, payment, problem::Problem, product,
-    push, refund, user,
+    address, admin, callback, cart, docs, door, health, measure, object, openapi, order, payment, problem::Problem,
+    product, push, refund, user,
 };
 use crate::app::App;
 use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
@@ -104,6 +104,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 /// The router of a node.
 pub fn router(app: &App) -> Router {
     let (routes, document) = all().split_for_parts();
+    measure::prepare(app, &document);
     routes
         .merge(docs::routes(&openapi::finish(document)))
         .fallback(async || Problem::of("http.not_found"))

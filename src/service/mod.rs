@@ -17,6 +17,7 @@ pub mod cart;
 pub mod health;
 pub mod idempotency;
 pub mod job;
+pub mod metric;
 pub mod object;
 pub mod order;
 pub mod payment;

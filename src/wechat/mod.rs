@@ -12,6 +12,7 @@
 mod desk;
 mod error;
 mod login;
+mod meter;
 pub mod pay;
 mod phone;
 mod platform;
@@ -22,6 +23,7 @@ mod transport;
 
 pub use error::{Error, ErrorKind};
 pub use login::LoginSession;
+pub use meter::Meter;
 pub use phone::Phone;
 pub use shipping::{
     DeliveryMode, LogisticsType, OrderKey, OrderState, ShippedOrder, ShippingInfo, ShippingParcel, UploadVerdict,
@@ -47,6 +49,7 @@ struct Inner {
     merchant: pay::Merchant,
     /// Certificate downloads, which outlive the request that needed them.
     tasks: TaskTracker,
+    meter: Meter,
 }
 
 struct App {
@@ -88,6 +91,7 @@ impl Wechat {
             apps: wechat.apps.iter().map(app).collect::<Result<_, _>>()?,
             merchant: pay::Merchant::new(pay)?,
             tasks: TaskTracker::new(),
+            meter: Meter::default(),
         })))
     }
 

@@ -78,6 +78,7 @@ impl Wechat {
             return Ok(token);
         }
         held.forced = Some(now);
+        self.0.meter.forced.add();
         tracing::warn!(appid, "forcing a new access token");
         self.fetch_token(appid, holder, &mut held, true).await
     }

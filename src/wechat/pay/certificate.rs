@@ -14,7 +14,7 @@ use serde::Deserialize;
 use std::{
     collections::HashMap,
     sync::{PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const OPERATION: &str = "certificates";
@@ -89,6 +89,12 @@ struct Sealed {
 }
 
 impl Wechat {
+    /// The platform certificates at hand: serial number and end.
+    pub fn certificate_ends(&self) -> Vec<(String, Timestamp)> {
+        let held = self.0.merchant.keys.certificates.read().unwrap_or_else(PoisonError::into_inner);
+        held.0.iter().map(|(serial, (_, end))| (serial.clone(), *end)).collect()
+    }
+
     /// The key of this serial; an unknown one may cost one download. `None`: WeChat Pay has no such key. An error:
     /// its list could not be had.
     pub(super) async fn pay_key(&self, serial: &str) -> Result<Option<PublicKey>, Error> {
@@ -147,8 +153,11 @@ impl Wechat {
     async fn download_certificates(&self) -> Result<Certificates, Error> {
         let url = self.pay_address(&["v3", "certificates"]);
         let once = async || {
-            let reply = self.pay_exchange(OPERATION, &Method::GET, &url, None).await?;
-            self.read_certificates(&reply)
+            let began = Instant::now();
+            let reply = self.pay_exchange(OPERATION, &Method::GET, &url, None).await;
+            let result = reply.and_then(|reply| self.read_certificates(&reply));
+            self.0.meter.note(OPERATION, &result, began.elapsed());
+            result
         };
         match once().await {
             Err(error) if error.code() == NoticeReason::Probe.as_str() => once().await,

@@ -1,15 +1,22 @@
-//! What the process says about itself: log lines on standard error, the id of a request, and what must never be said.
+//! What the process says about itself: log lines on standard error, figures, traces, the id of a request, and what must
+//! never be said.
 //!
-//! It may use `config` alone. A line is one line whatever a caller put into a header: control characters are escaped
+//! It may use `config` alone; everybody may count with [`meter`]. A line is one line whatever a caller put into a header: control characters are escaped
 //! by the writer, after all formatting, so no field can forget it. Secrets are kept out where they would come in:
 //! addresses and headers are logged through [`redact_url`] and [`redact_headers`].
 
-use crate::config::{Log, LogFormat};
+pub mod exposition;
+pub mod meter;
+pub mod trace;
+
+use crate::config::{Config, Log, LogFormat};
 use axum::http::HeaderMap;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::{borrow::Cow, fmt, io};
 use tracing::Subscriber;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt as _, registry::LookupSpan, util::SubscriberInitExt as _,
+};
 
 /// Names of query parameters and headers whose values open doors: WeChat's own, COS's and ours. Lower case.
 const SECRET_NAMES: [&str; 17] = [
@@ -40,16 +47,42 @@ pub fn init(log: &Log) {
     let _ = subscriber(log, io::stderr).try_init();
 }
 
+/// Log, and send traces if the settings say where to; for a process that serves.
+pub fn init_serving(config: &Config) -> trace::Traces {
+    #[cfg(feature = "otlp")]
+    if let Some((layer, traces)) = trace::otlp::layer(&config.telemetry) {
+        let lines = lines(&config.log, io::stderr).with_filter(filter(&config.log));
+        let _ = tracing_subscriber::registry().with(lines).with(layer).try_init();
+        return traces;
+    }
+    init(&config.log);
+    if config.telemetry.otlp_endpoint.is_some() && !trace::is_on() {
+        tracing::warn!("telemetry.otlp_endpoint is set and this binary sends no traces");
+    }
+    trace::Traces::default()
+}
+
+/// `Config::check` has refused a filter that cannot be read; a log that says too much beats none.
+fn filter(log: &Log) -> EnvFilter {
+    EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
 fn subscriber<W>(log: &Log, writer: W) -> Box<dyn Subscriber + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // `Config::check` has refused a filter that cannot be read; a log that says too much beats none.
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(OneLine(writer)).with_ansi(false);
+    Box::new(tracing_subscriber::registry().with(filter(log)).with(lines(log, writer)))
+}
+
+fn lines<S, W>(log: &Log, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(OneLine(writer)).with_ansi(false);
     match log.format {
-        LogFormat::Json => Box::new(lines.json().flatten_event(true).with_span_list(false).finish()),
-        LogFormat::Pretty => Box::new(lines.finish()),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Pretty => lines.boxed(),
     }
 }
 
