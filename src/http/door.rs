@@ -1,6 +1,7 @@
 //! What every request passes: its name and origin, limits, time-out, panics, problems, headers of the answer.
 
 use super::{
+    cloud,
     extract::{Origin, limit},
     measure,
     problem::{Problem, render},
@@ -29,8 +30,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The one layer around all routes.
 pub(super) async fn pass(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let origin = Origin { ip: client_ip(&app, &request), id: RequestId::random() };
-    strip(request.headers_mut());
+    let cloud_ip = cloud::admit(app.config.server.cloud_run, &mut request);
+    let origin = Origin { ip: cloud_ip.unwrap_or_else(|| client_ip(&app, &request)), id: RequestId::random() };
     request.extensions_mut().insert(origin.clone());
     let measured = measure::begin(&app, &request, started);
     let (method, path, version) = (request.method().clone(), request.uri().path().to_owned(), request.version());
@@ -92,14 +93,6 @@ fn client_ip(app: &App, request: &Request) -> IpAddr {
         request.headers().get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
     let last = forwarded.and_then(|list| list.rsplit(',').next()).and_then(|ip| ip.trim().parse::<IpAddr>().ok());
     last.map_or(peer, |ip| ip.to_canonical())
-}
-
-/// Headers by which WeChat Cloud Run names the user: anybody can send them here, so they go.
-fn strip(headers: &mut HeaderMap) {
-    let named: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("x-wx-")).cloned().collect();
-    for name in named {
-        headers.remove(name);
-    }
 }
 
 fn answer_headers(headers: &mut HeaderMap, id: &RequestId) {

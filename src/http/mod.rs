@@ -11,6 +11,7 @@ mod address;
 mod admin;
 mod callback;
 mod cart;
+mod cloud;
 mod docs;
 mod door;
 mod extract;

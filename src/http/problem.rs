@@ -57,6 +57,7 @@ pub(super) struct ProblemView {
 
 /// Problems of the door itself: code, status, text. Those of nouns stand with the nouns.
 pub const CODES: &[(&str, u16, &str)] = &[
+    ("cloud.caller_missing", 401, "WeChat Cloud Run names no caller of this request"),
     ("http.not_found", 404, "there is nothing at this address"),
     ("http.method_not_allowed", 405, "this address does not take this method"),
     ("http.body_too_large", 413, "the body is too large"),

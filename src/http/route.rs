@@ -16,6 +16,7 @@ use utoipa_axum::{
 fn public() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(user::sign_in))
+        .routes(routes!(user::sign_in_from_cloud))
         .routes(routes!(user::refresh))
         .routes(routes!(product::categories))
         .routes(routes!(product::list))

@@ -29,8 +29,9 @@ pub use shipping::{
     DeliveryMode, LogisticsType, OrderKey, OrderState, ShippedOrder, ShippingInfo, ShippingParcel, UploadVerdict,
 };
 
+pub use crate::config::Secret;
 use crate::{
-    config::{self, Secret},
+    config,
     model::time::Clock,
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
