@@ -13,6 +13,7 @@
 //! `forget` where it is written, after the commit.
 
 mod breaker;
+pub mod doctor;
 mod key;
 pub mod limit;
 mod memory;

@@ -56,7 +56,7 @@ pub mod token;
 pub mod user;
 pub mod verify;
 
-pub use doctor::Symptom;
+pub use doctor::{Symptom, Vitals};
 pub use error::Error;
 pub use intake::Intake;
 pub use meter::{Meter, PoolCounts};

@@ -72,7 +72,11 @@ mod tests {
     use axum::body::Body;
 
     fn request(headers: &[(&str, &str)]) -> Request {
-        headers.iter().fold(Request::builder(), |all, (name, value)| all.header(*name, *value)).body(Body::empty()).unwrap()
+        headers
+            .iter()
+            .fold(Request::builder(), |all, (name, value)| all.header(*name, *value))
+            .body(Body::empty())
+            .unwrap()
     }
 
     #[test]
@@ -85,8 +89,7 @@ mod tests {
             ("X-Original-Forwarded-For", "203.0.113.7"),
         ];
         let ip: IpAddr = "203.0.113.7".parse().unwrap();
-        let caller =
-            CloudCaller { appid: "wx1".to_owned(), openid: "oAbC".to_owned(), unionid: Some("u1".to_owned()) };
+        let caller = CloudCaller { appid: "wx1".to_owned(), openid: "oAbC".to_owned(), unionid: Some("u1".to_owned()) };
         let without = |name: &str| all.into_iter().filter(|(known, _)| *known != name).collect::<Vec<_>>();
         let twice: Vec<_> = all.into_iter().chain([("X-WX-OPENID", "oOther")]).collect();
         for (trusted, headers, expected) in [

@@ -36,14 +36,7 @@ pub(super) fn begin<'a>(app: &'a App, request: &Request, began: Instant) -> Meas
     let meters = &app.meters;
     let template = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let route = meters.routes.get().map(|routes| routes.find(template));
-    Measured {
-        meters,
-        route,
-        method: place(request.method()),
-        end: GONE,
-        began,
-        _in_flight: meters.in_flight.hold(),
-    }
+    Measured { meters, route, method: place(request.method()), end: GONE, began, _in_flight: meters.in_flight.hold() }
 }
 
 fn place(method: &Method) -> usize {

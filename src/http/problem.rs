@@ -1,7 +1,10 @@
 //! Problems: RFC 9457 `application/problem+json`. The only place that turns a reason into a status.
 
 use crate::{
-    model::refusal::{Kind, Refusal},
+    model::{
+        self,
+        refusal::{Kind, Refusal},
+    },
     service::{Error, FaultKind},
 };
 use axum::{
@@ -73,6 +76,35 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("server.timeout", 503, "this took too long; it may still be carried out"),
     ("wechat.busy", 503, "WeChat does not answer; come back in a moment"),
 ];
+
+/// Codes of a noun with their kinds and texts.
+type Codes = &'static [(&'static str, Kind, &'static str)];
+
+/// The reasons of every noun.
+const NOUNS: &[Codes] = &[
+    model::address::AddressRefusal::CODES,
+    model::cart::CartRefusal::CODES,
+    model::job::JobRefusal::CODES,
+    model::notice::NoticeRefusal::CODES,
+    model::object::ObjectRefusal::CODES,
+    model::order::OrderRefusal::CODES,
+    model::payment::PaymentRefusal::CODES,
+    model::product::ProductRefusal::CODES,
+    model::reconcile::ReconcileRefusal::CODES,
+    model::refund::RefundRefusal::CODES,
+    model::shipment::ShipmentRefusal::CODES,
+    model::staff::StaffRefusal::CODES,
+    model::stock::StockRefusal::CODES,
+    model::suspense::SuspenseRefusal::CODES,
+    model::token::TokenRefusal::CODES,
+    model::user::UserRefusal::CODES,
+];
+
+/// Every code that is answered, with its text; a few stand with two nouns.
+pub fn texts() -> Vec<(&'static str, &'static str)> {
+    let door = CODES.iter().map(|(code, _, text)| (*code, *text));
+    door.chain(NOUNS.iter().flat_map(|codes| codes.iter()).map(|(code, _, text)| (*code, *text))).collect()
+}
 
 impl Problem {
     /// A problem of the door.

@@ -109,8 +109,7 @@ fn callbacks(app: &App, all: &mut Exposition) {
 fn wechat(app: &App, all: &mut Exposition) {
     let meter = app.wechat.meter();
     let calls = meter.calls.read();
-    let timings =
-        calls.iter().map(|(call, outcome, reading)| (vec![("call", *call), ("outcome", *outcome)], *reading));
+    let timings = calls.iter().map(|(call, outcome, reading)| (vec![("call", *call), ("outcome", *outcome)], *reading));
     all.timings("weizhan_wechat_call_seconds", "Time of calls to WeChat, by call and outcome.", timings);
     let forced = [(vec![], meter.forced.get())];
     let help = "Access tokens that were forced; WeChat allows 20 a day over all nodes.";
@@ -128,8 +127,7 @@ fn jobs(app: &App, all: &mut Exposition) {
 }
 
 fn shop(figures: &Figures, all: &mut Exposition) {
-    let states =
-        [("due", figures.jobs_due), ("running", figures.jobs_running), ("dead", figures.jobs_dead)];
+    let states = [("due", figures.jobs_due), ("running", figures.jobs_running), ("dead", figures.jobs_dead)];
     let states = states.map(|(state, number)| (vec![("state", state)], count(number)));
     all.gauges("weizhan_jobs", "Jobs of the shop: due and not run, running, given up.", states);
     let wait = figures.job_wait.as_secs_f64();

@@ -44,9 +44,8 @@ impl Traces {
     pub async fn finish(self) {
         #[cfg(feature = "otlp")]
         if let Some(provider) = self.provider {
-            let sent = tokio::task::spawn_blocking(move || {
-                provider.shutdown_with_timeout(std::time::Duration::from_secs(5))
-            });
+            let sent =
+                tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(std::time::Duration::from_secs(5)));
             if !matches!(sent.await, Ok(Ok(()))) {
                 tracing::warn!("the last traces could not be sent");
             }
@@ -156,8 +155,8 @@ pub(super) mod otlp {
     #[cfg(test)]
     mod tests {
         use super::*;
-        use opentelemetry_sdk::trace::SamplingDecision;
         use opentelemetry::trace::{SpanContext, SpanId, TraceFlags};
+        use opentelemetry_sdk::trace::SamplingDecision;
 
         #[test]
         fn a_caller_cannot_have_more_traces_kept_and_children_follow_their_request() {

@@ -10,8 +10,10 @@
 
 #[cfg(test)]
 mod desk;
+pub mod doctor;
 mod error;
 mod login;
+pub mod meaning;
 mod meter;
 pub mod pay;
 mod phone;
@@ -30,10 +32,7 @@ pub use shipping::{
 };
 
 pub use crate::config::Secret;
-use crate::{
-    config,
-    model::time::Clock,
-};
+use crate::{config, model::time::Clock};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::task::TaskTracker;
 

@@ -56,7 +56,15 @@ mod tests {
             Some(8080),
             Duration::from_millis(7),
         );
-        for part in ["http://127.0.0.1:81\n", "http://127.0.0.1:82/metrics", "/docs", "d/secrets/staff_password", "--tour --data d", "8080", "7 ms"] {
+        for part in [
+            "http://127.0.0.1:81\n",
+            "http://127.0.0.1:82/metrics",
+            "/docs",
+            "d/secrets/staff_password",
+            "--tour --data d",
+            "8080",
+            "7 ms",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
     }

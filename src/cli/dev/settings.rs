@@ -43,11 +43,7 @@ pub(super) struct Addresses {
 }
 
 /// Writes the settings for these addresses; gives the file.
-pub(super) fn write(
-    directory: &Directory,
-    simulator: &Simulator,
-    addresses: &Addresses,
-) -> anyhow::Result<PathBuf> {
+pub(super) fn write(directory: &Directory, simulator: &Simulator, addresses: &Addresses) -> anyhow::Result<PathBuf> {
     let Addresses { api, wechat, metrics } = *addresses;
     directory.secret("token_key", 64)?;
     directory.secret("data_key", 64)?;
@@ -121,7 +117,8 @@ mod tests {
         let directory = Directory::open(&folder.path().join("50% 店?"), false).expect("opened").expect("free");
         let simulator = simulator(&directory).expect("simulator");
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let file = write(&directory, &simulator, &Addresses { api: address(1), wechat: address(2), metrics: address(3) });
+        let file =
+            write(&directory, &simulator, &Addresses { api: address(1), wechat: address(2), metrics: address(3) });
         let file = file.expect("written");
         let load = |purpose| Config::load_for(purpose, Some(&file), std::iter::empty(), &[]);
         let config = load(Purpose::Dev).expect("good for a laptop");

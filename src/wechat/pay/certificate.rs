@@ -149,6 +149,15 @@ impl Wechat {
         attempt.failure.clone()
     }
 
+    /// Whether WeChat Pay takes our signature and we take its: asks for the list of certificates, whether they are used or
+    /// not, and gives their serials and ends. What goes wrong names what is wrong: `SIGN_ERROR` the merchant's key or serial,
+    /// `pay.api_v3_key` that key, a forged reply the key of WeChat Pay. A merchant without certificates hears
+    /// `RESOURCE_NOT_EXISTS`, which also shows that our signature is taken.
+    pub async fn try_keys(&self) -> Result<Vec<(String, Timestamp)>, Error> {
+        let listed = self.download_certificates().await?;
+        Ok(listed.into_iter().map(|(serial, (_, end))| (serial, end)).collect())
+    }
+
     /// Official page: 下载平台证书.
     async fn download_certificates(&self) -> Result<Certificates, Error> {
         let url = self.pay_address(&["v3", "certificates"]);
