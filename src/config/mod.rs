@@ -14,6 +14,7 @@ mod check;
 mod fault;
 mod key;
 mod load;
+mod network;
 mod secret;
 mod secrets;
 mod settings;
@@ -23,6 +24,7 @@ mod wechat;
 
 pub use check::{DEV_MARK, DEV_MARK_PLAIN, Purpose};
 pub use fault::{Fault, Faults};
+pub use network::{Network, Networks};
 pub use secret::Secret;
 pub use settings::*;
 pub use wechat::{App, Pay, Wechat};

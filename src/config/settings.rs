@@ -3,10 +3,10 @@
 //! No field has a default here: defaults stand in that file alone, and a test takes each key out of it and demands
 //! that the rest does not load. `config/default.toml` says more about each key than the sentences below.
 
-use super::{Pay, Secret, Wechat};
+use super::{Networks, Pay, Secret, Wechat};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::PathBuf,
     str::FromStr,
 };
@@ -63,7 +63,7 @@ pub struct Server {
     /// Address and port to listen on.
     pub listen: SocketAddr,
     /// Peers whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Networks,
     /// Open connections.
     pub connections_max: usize,
     /// Time for the head of a request to arrive.

@@ -6,6 +6,7 @@
 mod client;
 mod pay;
 mod platform;
+mod shipping;
 
 /// A text in both languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,7 @@ fn read(speaker: Speaker, lines: &'static [Line]) -> impl Iterator<Item = Meanin
 /// Every code that is known.
 pub fn all() -> impl Iterator<Item = Meaning> {
     read(Speaker::Platform, platform::LINES)
+        .chain(read(Speaker::Platform, shipping::LINES))
         .chain(read(Speaker::Pay, pay::LINES))
         .chain(read(Speaker::Client, client::LINES))
 }
