@@ -5,11 +5,7 @@
 
 use super::{Networks, Pay, Secret, Wechat};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    str::FromStr,
-};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 use url::Url;
 
 /// All settings of a node.
