@@ -38,26 +38,42 @@ impl Route {
 }
 
 /// Every route, prepared when the router is built, so that a request takes no lock to find its own.
-#[derive(Debug)]
 pub struct Routes {
-    by_path: std::collections::HashMap<String, Route, rustc_hash::FxBuildHasher>,
+    all: Vec<(String, Route)>,
+    /// The place in the list, by path: the same matcher as the router's.
+    by_path: matchit::Router<usize>,
     /// What no route took.
-    other: Route,
+    other: (String, Route),
+}
+
+impl std::fmt::Debug for Routes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Routes(…)")
+    }
 }
 
 impl Routes {
     /// The routes with these templates: `/v1/orders/{id}`.
     pub fn new(paths: impl IntoIterator<Item = String>) -> Self {
-        Self { by_path: paths.into_iter().map(|path| (path, Route::default())).collect(), other: Route::default() }
+        let mut routes =
+            Self { all: Vec::new(), by_path: matchit::Router::new(), other: ("other".to_owned(), Route::default()) };
+        for path in paths {
+            // Two that the router itself could not tell apart do not occur: it would not have been built.
+            if routes.by_path.insert(path.clone(), routes.all.len()).is_ok() {
+                routes.all.push((path, Route::default()));
+            }
+        }
+        routes
     }
-    /// The route with this template.
-    pub fn find(&self, path: Option<&str>) -> &Route {
-        path.and_then(|path| self.by_path.get(path)).unwrap_or(&self.other)
+    /// The route that takes this path, with its template.
+    pub fn find(&self, path: &str) -> (&str, &Route) {
+        let place = self.by_path.at(path).ok().map(|found| *found.value);
+        let (template, route) = place.and_then(|place| self.all.get(place)).unwrap_or(&self.other);
+        (template, route)
     }
     /// All of them with their templates; `other` for what no route took.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Route)> {
-        let named = self.by_path.iter().map(|(path, route)| (path.as_str(), route));
-        named.chain(std::iter::once(("other", &self.other)))
+        self.all.iter().chain(std::iter::once(&self.other)).map(|(template, route)| (template.as_str(), route))
     }
 }
 
@@ -137,9 +153,12 @@ mod tests {
     #[test]
     fn a_route_counts_by_method_and_end_and_strangers_share_one() {
         let routes = Routes::new(["/v1/orders/{id}".to_owned()]);
-        routes.find(Some("/v1/orders/{id}")).timing(0, 1).note(Duration::from_millis(1));
-        routes.find(Some("/nowhere")).timing(1, 3).note(Duration::ZERO);
-        routes.find(None).timing(1, 3).note(Duration::ZERO);
+        let (template, route) = routes.find("/v1/orders/42");
+        route.timing(0, 1).note(Duration::from_millis(1));
+        assert_eq!(template, "/v1/orders/{id}");
+        for stranger in ["/nowhere", "/v1/orders/42/more"] {
+            routes.find(stranger).1.timing(1, 3).note(Duration::ZERO);
+        }
         let mut used: Vec<_> = Vec::new();
         for (path, route) in routes.all() {
             used.extend(route.used().map(|(method, end, timing)| (path, method, end, timing.read().count())));

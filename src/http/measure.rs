@@ -1,16 +1,12 @@
 //! What is counted of a request: its route, how it ended and how long it took. Two atomic additions and one search of a
-//! table that nobody writes to; a refusal, which is rare, is counted by its code besides.
+//! tree that nobody writes to; a refusal, which is rare, is counted by its code besides.
 
 use super::problem::Problem;
 use crate::{
     app::{App, METHODS, Meters, Route, Routes},
     telemetry::meter::{Held, Timing},
 };
-use axum::{
-    extract::{MatchedPath, Request},
-    http::Method,
-    response::Response,
-};
+use axum::{extract::Request, http::Method, response::Response};
 use std::time::{Duration, Instant};
 
 /// The place of an end without an answer in [`ENDS`](crate::app::ENDS): the client hung up.
@@ -24,7 +20,7 @@ pub(super) fn prepare(app: &App, document: &utoipa::openapi::OpenApi) {
 /// A request under way.
 pub(super) struct Measured<'a> {
     meters: &'a Meters,
-    route: Option<&'a Route>,
+    route: Option<(&'a str, &'a Route)>,
     method: usize,
     end: usize,
     began: Instant,
@@ -34,8 +30,7 @@ pub(super) struct Measured<'a> {
 /// Begin to measure. A request that is dropped is counted as `gone`.
 pub(super) fn begin<'a>(app: &'a App, request: &Request, began: Instant) -> Measured<'a> {
     let meters = &app.meters;
-    let template = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let route = meters.routes.get().map(|routes| routes.find(template));
+    let route = meters.routes.get().map(|routes| routes.find(request.uri().path()));
     Measured { meters, route, method: place(request.method()), end: GONE, began, _in_flight: meters.in_flight.hold() }
 }
 
@@ -58,8 +53,12 @@ impl Measured<'_> {
             self.meters.refused.note(problem.code(), "", Duration::ZERO);
         }
     }
+    /// The template of the route.
+    pub(super) fn route(&self) -> &str {
+        self.route.map_or("other", |(template, _)| template)
+    }
     fn timing(&self) -> Option<&Timing> {
-        self.route.map(|route| route.timing(self.method, self.end))
+        self.route.map(|(_, route)| route.timing(self.method, self.end))
     }
 }
 

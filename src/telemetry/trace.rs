@@ -4,7 +4,7 @@
 //! A span carries what is listed in the code and nothing that was logged within it: no headers, no bodies, no query, no
 //! user. WeChat is sent no `traceparent`.
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tracing::Span;
 
@@ -16,12 +16,14 @@ pub fn is_on() -> bool {
 }
 
 /// Name the span of a request by its route, and put it below the caller's, if the caller sent a `traceparent`.
-pub fn adopt(span: &Span, method: &str, route: &str, headers: &HeaderMap) {
+pub fn adopt(span: &Span, method: &str, route: &str, traceparent: Option<&str>) {
     span.record("otel.name", format!("{method} {route}"));
     #[cfg(feature = "otlp")]
-    otlp::below_caller(span, headers);
+    if let Some(traceparent) = traceparent {
+        otlp::below_caller(span, traceparent);
+    }
     #[cfg(not(feature = "otlp"))]
-    let _ = headers;
+    let _ = traceparent;
 }
 
 /// Note how the request of this span was answered.
@@ -55,7 +57,7 @@ impl Traces {
 
 #[cfg(feature = "otlp")]
 pub(super) mod otlp {
-    use super::{HeaderMap, ON, Relaxed, Span, Traces};
+    use super::{ON, Relaxed, Span, Traces};
     use crate::config;
     use opentelemetry::{
         Context, KeyValue,
@@ -72,23 +74,21 @@ pub(super) mod otlp {
     use tracing_opentelemetry::OpenTelemetrySpanExt as _;
     use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
 
-    struct Headers<'a>(&'a HeaderMap);
+    struct Caller<'a>(&'a str);
 
-    impl Extractor for Headers<'_> {
+    impl Extractor for Caller<'_> {
         fn get(&self, key: &str) -> Option<&str> {
-            self.0.get(key).and_then(|value| value.to_str().ok())
+            (key == "traceparent").then_some(self.0)
         }
         fn keys(&self) -> Vec<&str> {
-            self.0.keys().map(axum::http::HeaderName::as_str).collect()
+            vec!["traceparent"]
         }
     }
 
-    pub(super) fn below_caller(span: &Span, headers: &HeaderMap) {
-        if headers.contains_key("traceparent") {
-            let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
-            // It fails for a span that nobody watches.
-            let _ = span.set_parent(context);
-        }
+    pub(super) fn below_caller(span: &Span, traceparent: &str) {
+        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Caller(traceparent));
+        // It fails for a span that nobody watches.
+        let _ = span.set_parent(context);
     }
 
     /// Anybody can send a `traceparent` that says "sampled". So a caller names the trace; how many are kept is our choice.

@@ -36,11 +36,15 @@ fn a_variable_that_no_setting_knows_would_be_seen() {
 fn compose_runs_three_nodes_whose_settings_exist() {
     let compose = yaml("compose.yaml");
     let services = compose["services"].as_object().expect("services");
+    // As deploy/README.md has it written beside.
+    let folder = Folder::new("compose");
+    let settings = folder.path().join("weizhan.toml");
+    std::fs::write(&settings, "[[wechat.apps]]\nappid = 'wx1'\n").expect("written");
     for node in ["node0", "node1", "node2"] {
         let variables = services[node]["environment"].as_object().unwrap_or_else(|| panic!("{node}"));
         let variables: Vec<_> = variables.iter().map(|(name, value)| (name.clone(), text(value))).collect();
         assert!(variables.len() > 10, "{variables:?}");
-        assert_eq!(faults(&variables, None), Vec::<String>::new());
+        assert_eq!(faults(&variables, Some(&settings)), Vec::<String>::new());
         assert!(!variables.iter().any(|(name, _)| name.contains("NODE__ID")), "a node takes a number by itself");
         assert!(file("upstream.conf").contains(&format!("server {node}:8080 max_fails=0;")));
         assert!(file("prometheus/prometheus.yml").contains(&format!("{node}:9464")));
