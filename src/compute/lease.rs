@@ -63,11 +63,12 @@ impl Lease {
         let mut session = app.database.write().await?;
         let now = app.shared_now(&mut session).await?;
         let until = now.plus(app.lease());
+        let before = held.map(|held| held.epoch);
         let epoch = if let Some(Held { epoch, .. }) = held {
             data::lease::renew(&mut session, self.name, &self.holder, epoch, until, now).await?.then_some(epoch)
         } else {
             match data::lease::find(&mut session, self.name).await? {
-                None => data::lease::insert(&mut session, self.name, &self.holder, until, now).await?.then_some(1),
+                None => data::lease::insert(&mut session, self.name, &self.holder, until).await?.then_some(1),
                 Some(seen) if seen.expires_ms < now => {
                     let taken =
                         data::lease::take(&mut session, self.name, &self.holder, seen.epoch, until, now).await?;
@@ -76,6 +77,10 @@ impl Lease {
                 Some(_) => None,
             }
         };
+        if let Some(epoch) = epoch.filter(|epoch| before != Some(*epoch)) {
+            let term = data::lease::Term { epoch, holder: self.holder.clone(), started_ms: now };
+            data::lease::insert_term(&mut session, self.name, &term).await?;
+        }
         session.commit().await?;
         let trust = app.lease() - app.lease() / 5;
         self.held = epoch.map(|epoch| Held { epoch, trust, wall, monotonic });

@@ -46,18 +46,8 @@ pub async fn find(session: &mut Session, name: &str) -> Result<Option<Lease>, Er
     session.optional(FIND, (name,)).await
 }
 /// Take a lease that nobody ever had; `false` when somebody was faster.
-pub async fn insert(
-    session: &mut Session,
-    name: &str,
-    holder: &str,
-    until: Timestamp,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let taken = session.insert_new(INSERT, (name, holder, until)).await?;
-    if taken {
-        session.execute(INSERT_TERM, (name, 1_i64, holder, now)).await?;
-    }
-    Ok(taken)
+pub async fn insert(session: &mut Session, name: &str, holder: &str, until: Timestamp) -> Result<bool, Error> {
+    session.insert_new(INSERT, (name, holder, until)).await
 }
 /// Take over a lease that ended; `false` when somebody was faster.
 pub async fn take(
@@ -68,11 +58,12 @@ pub async fn take(
     until: Timestamp,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let taken = session.execute(TAKE, (holder, until, name, epoch, now)).await? == 1;
-    if taken {
-        session.execute(INSERT_TERM, (name, epoch + 1, holder, now)).await?;
-    }
-    Ok(taken)
+    Ok(session.execute(TAKE, (holder, until, name, epoch, now)).await? == 1)
+}
+/// Write down that a term begins, in the session that took the lease.
+pub async fn insert_term(session: &mut Session, name: &str, term: &Term) -> Result<(), Error> {
+    let Term { epoch, holder, started_ms } = term;
+    session.execute(INSERT_TERM, (name, *epoch, holder.as_str(), *started_ms)).await.map(drop)
 }
 /// Keep a lease; `false` when it ended or is another's.
 pub async fn renew(
