@@ -166,7 +166,7 @@ pub(in crate::http) async fn list(
 
 /// Make a flag, or change for whom it is on. Every node follows within two seconds.
 #[utoipa::path(put, path = "/admin/v1/flags/{name}", operation_id = "staff.flag.put", tag = "staff",
-    security(("staff" = ["flag.write"])), params(("name" = FlagName, Path)), request_body = PutFlag,
+    security(("staff" = ["flag.write"])), params(("name" = String, Path, pattern = "^[a-z][a-z0-9_]{0,63}$")), request_body = PutFlag,
     responses((status = 200, body = FlagView)))]
 pub(in crate::http) async fn put(
     State(app): State<App>,
@@ -179,7 +179,7 @@ pub(in crate::http) async fn put(
 
 /// Take a flag away: it is off for everybody.
 #[utoipa::path(delete, path = "/admin/v1/flags/{name}", operation_id = "staff.flag.remove", tag = "staff",
-    security(("staff" = ["flag.write"])), params(("name" = FlagName, Path)), responses((status = 204)))]
+    security(("staff" = ["flag.write"])), params(("name" = String, Path, pattern = "^[a-z][a-z0-9_]{0,63}$")), responses((status = 204)))]
 pub(in crate::http) async fn remove(
     State(app): State<App>,
     Staff(clerk, _): Staff<FlagWrite>,
@@ -191,7 +191,7 @@ pub(in crate::http) async fn remove(
 
 /// What a flag was before, also when it was taken away.
 #[utoipa::path(get, path = "/admin/v1/flags/{name}/history", operation_id = "staff.flag.history", tag = "staff",
-    security(("staff" = ["setting.read"])), params(("name" = FlagName, Path)),
+    security(("staff" = ["setting.read"])), params(("name" = String, Path, pattern = "^[a-z][a-z0-9_]{0,63}$")),
     responses((status = 200, body = FlagHistoryView)))]
 pub(in crate::http) async fn history(
     State(app): State<App>,

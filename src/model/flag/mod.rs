@@ -23,9 +23,7 @@ const BUCKETS: u64 = 10_000;
 pub struct NotAFlag;
 
 /// The name of a flag: `new_cart`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, utoipa::ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = String, pattern = "^[a-z][a-z0-9_]{0,63}$")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlagName(
     /// The name.
     String,
