@@ -6,7 +6,7 @@ use crate::model::time::Timestamp;
 statements! {
     NOW = {
         mysql: "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
-        sqlite: "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+        sqlite: "SELECT CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",
     };
 }
 

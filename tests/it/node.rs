@@ -16,11 +16,12 @@ use std::{
 };
 use weizhan::{
     app::{App, Guards, NoNumber, Role, SystemClock},
-    compute::lease::Lease,
+    compute::{lease::Lease, worker},
     config::Config,
-    data::Database,
+    data::{self, Database},
     model::{
-        id::OrderId,
+        id::{JobId, OrderId},
+        job::Work,
         node::NodeState,
         time::{Clock, Timestamp},
     },
@@ -133,6 +134,19 @@ async fn a_node_whose_clock_is_wrong_leads_nothing_and_shortens_no_lease() {
         assert!(second.hold(&unsure).await.unwrap().is_none(), "{minutes}");
     }
     first.resign(&sure).await.unwrap();
+    // A job that somebody works on is not taken from him either.
+    let work = Work::CleanUp { slot: 0 };
+    let mut session = sure.database.write().await.unwrap();
+    let now = sure.now();
+    data::job::enqueue(&mut session, sure.ids.next(JobId), &work, now, None, now).await.unwrap();
+    let until = now.plus(Duration::from_secs(30));
+    let jobs = data::job::claim(&mut session, 1, 1, until, now).await.unwrap();
+    session.commit().await.unwrap();
+    wrong.0.store(10 * 60_000, Ordering::SeqCst);
+    assert_eq!(worker::run_due(&unsure).await.unwrap(), 0);
+    let mut session = sure.database.write().await.unwrap();
+    assert!(data::job::retry(&mut session, &jobs[0].claim, now, "").await.unwrap(), "it is still his");
+    session.commit().await.unwrap();
     // It leads by the database's time, which it is also told.
     let term = second.hold(&unsure).await.unwrap().unwrap();
     assert!(term.now.0.abs_diff(SystemClock.now().0) < 60_000);
@@ -147,7 +161,11 @@ async fn a_node_whose_clock_is_wrong_leads_nothing_and_shortens_no_lease() {
         node.beat().await.unwrap();
         assert!(node.nodes.skew_ms().abs_diff(off) < 2_000, "{off}: {}", node.nodes.skew_ms());
         assert_eq!(third.hold(&node).await.unwrap().is_some(), leads, "{off}");
+        if !leads {
+            assert_eq!(worker::run_due(&node).await.unwrap(), 0, "nor does it work: what is due for it may not be");
+        }
     }
+    assert_eq!(worker::run_due(&node).await.unwrap(), 1);
     let own = service::node::list(&node).await.unwrap().nodes;
     assert_eq!((own.len(), own[0].node.state), (1, NodeState::Serving));
     node.shut_down().await;
