@@ -5,7 +5,7 @@ use super::{
     server::{self, Server},
 };
 use crate::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     config::{Config, Purpose},
     telemetry,
 };
@@ -29,8 +29,8 @@ pub(super) async fn run(args: Args, sources: &Sources, inherited: listenfd::List
     let listener = listener(&config, inherited).await?;
     let address = listener.local_addr()?;
     let metrics = server::metrics_listener(&config).await?;
-    let app = App::open(config, Arc::new(SystemClock)).await?;
-    tracing::info!(%address, node = app.config.node.id, version = env!("CARGO_PKG_VERSION"), "serving");
+    let app = App::open(config, Arc::new(SystemClock), Role::Server(address.to_string())).await?;
+    tracing::info!(%address, node = app.nodes.number(), version = env!("CARGO_PKG_VERSION"), "serving");
     let ended = Server::start(app, listener, metrics).run().await;
     traces.finish().await;
     ended

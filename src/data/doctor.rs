@@ -1,6 +1,6 @@
 //! Whether the database is set up so that an acknowledged write survives.
 
-use super::{error::Error, migrate, session::Database, statement::Sql};
+use super::{clock, error::Error, migrate, session::Database, statement::Sql};
 use crate::model::time::Timestamp;
 use std::fmt;
 
@@ -62,19 +62,13 @@ const CONNECTED: Sql = Sql {
     mysql: "SHOW STATUS WHERE Variable_name = 'Threads_connected'",
     sqlite: "SELECT 'Threads_connected', '' WHERE 1 = 0",
 };
-const NOW: Sql = Sql {
-    name: "data::doctor::NOW",
-    mysql: "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
-    sqlite: "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
-};
-
 impl Database {
     /// Ask the database how it is; nothing is changed.
     pub async fn vitals(&self) -> Result<Vitals, Error> {
         let mut session = self.read().await?;
         let mut variables = session.all::<(String, String)>(VITALS, ()).await?;
         variables.extend(session.all::<(String, String)>(CONNECTED, ()).await?);
-        let now = Timestamp(session.number(NOW, ()).await?);
+        let now = clock::now(&mut session).await?;
         drop(session);
         let find = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         let number = |name: &str| find(name).and_then(|text| text.parse().ok());

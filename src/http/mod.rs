@@ -16,6 +16,7 @@ mod docs;
 mod door;
 mod extract;
 mod field;
+mod flag;
 mod greeting;
 mod health;
 mod measure;

@@ -84,6 +84,7 @@ type Codes = &'static [(&'static str, Kind, &'static str)];
 const NOUNS: &[Codes] = &[
     model::address::AddressRefusal::CODES,
     model::cart::CartRefusal::CODES,
+    model::flag::FlagRefusal::CODES,
     model::job::JobRefusal::CODES,
     model::notice::NoticeRefusal::CODES,
     model::object::ObjectRefusal::CODES,
@@ -92,6 +93,7 @@ const NOUNS: &[Codes] = &[
     model::product::ProductRefusal::CODES,
     model::reconcile::ReconcileRefusal::CODES,
     model::refund::RefundRefusal::CODES,
+    model::setting::SettingRefusal::CODES,
     model::shipment::ShipmentRefusal::CODES,
     model::staff::StaffRefusal::CODES,
     model::stock::StockRefusal::CODES,

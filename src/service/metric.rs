@@ -142,6 +142,10 @@ fn shop(figures: &Figures, all: &mut Exposition) {
 }
 
 fn node(app: &App, all: &mut Exposition) {
+    let alive = f64::from(app.nodes.alive());
+    all.gauge("weizhan_nodes", "Nodes that were heard of, as this one sees it.", alive);
+    let help = "How far the clock of this node is ahead of the database's.";
+    all.gauge("weizhan_clock_ahead_seconds", help, count(app.nodes.skew_ms()) / 1e3);
     all.gauge("weizhan_leader", "Whether this node holds it.", flag(app.meters.leads()));
     let build = vec![("version", env!("CARGO_PKG_VERSION")), ("database", app.database.dialect())];
     all.gauges("weizhan_build_info", "The program and what it runs on.", [(build, 1.0)]);
@@ -169,8 +173,9 @@ async fn figures(app: &App) -> Option<Figures> {
 }
 
 async fn read(app: &App) -> Result<Figures, Fault> {
-    let (now, mut session) = (app.now(), app.database.read().await?);
+    let mut session = app.database.read().await?;
     let session = &mut session;
+    let now = app.shared_now(session).await?;
     let due = data::job::next_due(session).await?;
     let first = data::notice::first_waiting(session).await?;
     let lease = data::lease::find(session, "schedule").await?;

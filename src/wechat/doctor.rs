@@ -1,6 +1,6 @@
 //! Asking WeChat whether it would have us, for `weizhan doctor`. Nothing is changed by it.
 
-use super::{Error, Wechat, transport};
+use super::{Error, FetchLease, Secret, StoreError, Stored, StoredToken, TokenStore, transport};
 use std::time::{Duration, Instant};
 
 /// How long an address may take.
@@ -24,9 +24,28 @@ pub async fn reach(url: &url::Url) -> Result<Reached, Error> {
     Ok(Reached { date, took: began.elapsed() })
 }
 
-impl Wechat {
-    /// Whether a mini-program's `AppSecret` gets an access token. It is the stable one, so nobody loses theirs.
-    pub async fn try_secret(&self, appid: &str) -> Result<(), Error> {
-        self.access_token(appid).await.map(drop)
+/// Keeps no token: what examines needs none from others and gives none to them.
+#[derive(Debug)]
+pub struct NoTokens;
+
+fn none<'a, T>() -> Stored<'a, T> {
+    Box::pin(async { Err(StoreError("nothing is kept here".into())) })
+}
+
+impl TokenStore for NoTokens {
+    fn find<'a>(&'a self, _: &'a str) -> Stored<'a, StoredToken> {
+        none()
+    }
+    fn claim<'a>(&'a self, _: &'a str, _: i64, _: Duration) -> Stored<'a, Option<FetchLease>> {
+        none()
+    }
+    fn force<'a>(&'a self, _: &'a str, _: FetchLease) -> Stored<'a, bool> {
+        none()
+    }
+    fn put<'a>(&'a self, _: &'a str, _: FetchLease, _: &'a Secret, _: Duration) -> Stored<'a, bool> {
+        none()
+    }
+    fn release<'a>(&'a self, _: &'a str, _: FetchLease) -> Stored<'a, ()> {
+        none()
     }
 }

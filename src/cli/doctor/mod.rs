@@ -16,7 +16,7 @@ use crate::{
     app::SystemClock,
     config::{Config, DEV_MARK, Faults, Purpose},
     model::time::Clock as _,
-    wechat::Wechat,
+    wechat::{Wechat, doctor::NoTokens},
 };
 use finding::{Finding, Level};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -80,7 +80,7 @@ async fn examine(sources: &Sources, asking: impl Fn(&Said)) -> Vec<Finding> {
     all.extend(store::redis(&config).await);
     asking(&Said::new("微信", "WeChat"));
     all.extend(wechat::addresses(&config, now).await);
-    match Wechat::new(&config.wechat, &config.pay, Arc::new(SystemClock)) {
+    match Wechat::new(&config.wechat, &config.pay, Arc::new(SystemClock), Arc::new(NoTokens)) {
         Ok(client) => all.extend(wechat::keys(&config, &client, now()).await),
         Err(error) => {
             let found = (format!("密钥读不了：{error}"), format!("a key cannot be read: {error}"));

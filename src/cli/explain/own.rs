@@ -39,6 +39,10 @@ pub(super) const LINES: &[Line] = &[
     ),
     line("difference.remains", "微信现在的回答也消不掉差异", ("人工核对", "a person must look")),
     line("difference.state_forbids", "差异的状态不允许", STATE),
+    line("flag.changed", "开关刚被改过", LOAD),
+    line("flag.not_found", "没有这个开关", NAME),
+    line("flag.range_empty", "version_min 大于 version_max", FIX),
+    line("flag.too_many", "已有 200 个开关", ("删除不再需要的", "remove one that is not needed any more")),
     line("http.body_timeout", "请求体到得太慢", ("检查网络；上传小一些", "look at the network; send less")),
     line(
         "http.body_too_large",
@@ -129,6 +133,16 @@ pub(super) const LINES: &[Line] = &[
     line("server.busy", "正忙，或数据库暂不可用", LATER),
     line("server.fault", "程序内部错误", ("用 request_id 查日志并报告", "find request_id in the log and report it")),
     line("server.timeout", "处理超时，可能仍会完成", LATER),
+    line("setting.changed", "设置刚被改过", LOAD),
+    line(
+        "setting.not_found",
+        "运行中不能改这个设置",
+        (
+            "改配置文件并重启；可改的见 GET /admin/v1/settings",
+            "change the file and restart; GET /admin/v1/settings lists what can be changed",
+        ),
+    ),
+    line("setting.unfit", "值不合要求", FIX),
     line("shipment.logistics_differs", "后续包裹的方式与第一个不同", FIX),
     line("shipment.not_split", "只有快递能分次发货", FIX),
     line("shipment.nothing_sent", "还没有发过货", ("先发货", "send it first")),
