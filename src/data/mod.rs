@@ -36,6 +36,7 @@ mod writer;
 pub mod address;
 pub mod audit;
 pub mod call;
+pub mod cache;
 pub mod cart;
 pub mod idempotency;
 pub mod job;
@@ -67,6 +68,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     address::STATEMENTS,
     audit::STATEMENTS,
     call::STATEMENTS,
+    cache::STATEMENTS,
     cart::STATEMENTS,
     idempotency::STATEMENTS,
     job::STATEMENTS,

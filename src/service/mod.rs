@@ -15,6 +15,7 @@ pub mod address;
 pub mod audit;
 pub mod cart;
 pub mod health;
+pub mod hot;
 pub mod idempotency;
 pub mod job;
 pub mod object;
