@@ -49,7 +49,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tiered::{LookUp, Tiered};
+use tiered::{Found, LookUp, Tiered};
 use tokio::sync::Notify;
 
 /// Why a cache could not be set up. In use it has no errors: a failure is a miss.
@@ -156,12 +156,15 @@ impl Cache {
         if let Some(tiered) = &self.tiered {
             let looked = self.memory.now();
             match tiered.look_up(room, &name).await {
-                LookUp::Hit(form, bytes, left) => {
-                    // What was left when it was looked for, and not more: its age is at most the rest of its budget.
-                    let read = looked.minus(room.stale.saturating_sub(left));
-                    let expires = looked.plus(tiered.life_here(left));
-                    room.keep(key, stamp, Fresh { form: form.clone(), bytes, read, expires });
-                    return Ok(form);
+                LookUp::Hit(Found { form, bytes, read, left }) => {
+                    let age = looked.since(read);
+                    let left = left.min(room.budget(form.is_none()).saturating_sub(age));
+                    if !left.is_zero() {
+                        room.namespace.count_l2_hit(age);
+                        let expires = looked.plus(tiered.life_here(left));
+                        room.keep(key, stamp, Fresh { form: form.clone(), bytes, read, expires });
+                        return Ok(form);
+                    }
                 }
                 // The ticket may have been waited for; what is read from here on is newer than all that was forgotten.
                 LookUp::Miss(fresh) => (stamp, ticket) = (room.stamp(key), Some(fresh)),
@@ -172,7 +175,7 @@ impl Cache {
         let (read, began) = (self.memory.now(), Instant::now());
         let value = load().await?;
         room.namespace.count_load(began.elapsed());
-        let life = jittered(if value.is_none() { room.stale.min(K::POLICY.negative) } else { room.stale });
+        let life = jittered(room.budget(value.is_none()));
         let (form, text) = match value {
             Some(value) => {
                 let text = json(&value);
@@ -185,7 +188,7 @@ impl Cache {
         let good = room.keep(key, stamp, Fresh { form: form.clone(), bytes, read, expires: read.plus(life_here) });
         drop(turn);
         if let (true, Some(tiered), Some(ticket)) = (good, &self.tiered, ticket) {
-            tiered.fill(&room.namespace, &name, &ticket, text.as_ref(), life).await;
+            tiered.fill(&room.namespace, &name, &ticket, (read, text.as_ref()), life).await;
         }
         Ok(form)
     }

@@ -39,7 +39,7 @@ pub struct Counts {
     pub l1_bytes_max: u64,
     /// Entries that had to go before their time for want of room.
     pub l1_evictions: u64,
-    /// The greatest age of a value that was shown from memory, in milliseconds since it was read from the database; at
+    /// The greatest age of a value that was shown from either level, in milliseconds since it was read from the database; at
     /// most [`Counts::stale_ms_max`].
     pub age_ms_max: u64,
     /// The age no value is shown at, in milliseconds.
@@ -107,15 +107,20 @@ impl Namespace {
             stale_ms_max: 0,
         }
     }
-    pub(super) fn count_l1_hit(&self, age_ms: u64) {
+    pub(super) fn count_l1_hit(&self, age: Duration) {
         self.l1_hits.fetch_add(1, Relaxed);
+        self.count_age(age);
+    }
+    fn count_age(&self, age: Duration) {
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         // Nearly always a look and no write.
         if age_ms > self.age_ms_max.load(Relaxed) {
             self.age_ms_max.fetch_max(age_ms, Relaxed);
         }
     }
-    pub(super) fn count_l2_hit(&self) {
+    pub(super) fn count_l2_hit(&self, age: Duration) {
         self.l2_hits.fetch_add(1, Relaxed);
+        self.count_age(age);
     }
     pub(super) fn count_miss(&self) {
         self.misses.fetch_add(1, Relaxed);

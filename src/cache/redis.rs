@@ -1,7 +1,7 @@
 //! The second level: Redis, shared by all nodes. What it holds is said in `script`.
 
 use super::{Error, breaker::Breaker, script::Scripts, told::Told, told::nonce};
-use crate::config;
+use crate::{config, model::time::Timestamp};
 use bytes::Bytes;
 use redis::{
     Client, RedisError, RedisResult,
@@ -21,6 +21,8 @@ const GUARD_MS: u64 = 60_000;
 pub(super) const LOAD_MS: u64 = 50;
 /// A connection that is not made, or a reply that has not come, by then never will be.
 const CONNECTION_TIMEOUT: Duration = Duration::from_millis(200);
+/// Hexadecimal digits of the moment of reading.
+const READ_DIGITS: usize = 16;
 /// Between two attempts to connect.
 const CONNECT_DELAY: Duration = Duration::from_millis(20);
 
@@ -33,12 +35,24 @@ pub(super) struct Address<'a> {
 
 /// What Redis knows about a key.
 pub(super) enum LookUp<F = Bytes> {
-    /// It is there for so long; no text is a value known not to exist.
-    Hit(Option<F>, usize, Duration),
+    /// It is there.
+    Hit(Found<F>),
     /// It is not, and may be filled.
     Miss(Ticket),
     /// Redis could not be asked; do not fill.
     Failed,
+}
+
+/// An entry of Redis.
+pub(super) struct Found<F> {
+    /// Without one it is a value known not to exist.
+    pub(super) form: Option<F>,
+    /// What its text takes.
+    pub(super) bytes: usize,
+    /// When it was read from the database, by the clock of the node that did.
+    pub(super) read: Timestamp,
+    /// How long it lives, by the clock of Redis.
+    pub(super) left: Duration,
 }
 
 /// The right to fill one entry, good until the key or its namespace is forgotten.
@@ -103,10 +117,7 @@ impl Redis {
         let mut manager = self.manager();
         let reply = self.call("look_up", call.invoke_async::<(i64, Vec<u8>, i64, String)>(&mut manager)).await;
         match reply {
-            Some((1, text, left_ms, _)) => {
-                let (bytes, text) = (text.len(), (!text.is_empty()).then(|| Bytes::from(text)));
-                LookUp::Hit(text, bytes, Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)))
-            }
+            Some((1, stored, left_ms, _)) => found(stored.into(), left_ms).map_or(LookUp::Failed, LookUp::Hit),
             Some((turn, epoch, given_ms, guard)) => {
                 let epoch = String::from_utf8_lossy(&epoch).into_owned();
                 LookUp::Miss(Ticket { epoch, guard, given_ms, first: turn == 0 })
@@ -120,15 +131,16 @@ impl Redis {
         &self,
         at: Address<'_>,
         ticket: &Ticket,
-        text: Option<&Bytes>,
+        (read, text): (Timestamp, Option<&Bytes>),
         life: Duration,
         guarded: bool,
     ) -> bool {
         let deadline_ms = ticket.given_ms.saturating_add(i64::try_from(life.as_millis()).unwrap_or(i64::MAX));
         let mut call = self.scripts.fill.key(entry(at));
         call.key(guard(at)).key(epoch(at.namespace)).key(load(at));
-        call.arg(&ticket.epoch).arg(&ticket.guard).arg(deadline_ms).arg(text.map_or(&[][..], |text| text));
-        call.arg(u8::from(guarded));
+        let mut stored = format!("{:0READ_DIGITS$x}", read.0).into_bytes();
+        stored.extend_from_slice(text.map_or(&[], |text| text));
+        call.arg(&ticket.epoch).arg(&ticket.guard).arg(deadline_ms).arg(stored).arg(u8::from(guarded));
         let mut manager = self.manager();
         self.call("fill", call.invoke_async::<i64>(&mut manager)).await.is_some()
     }
@@ -193,6 +205,15 @@ impl Redis {
     async fn in_time<T>(&self, reply: impl Future<Output = RedisResult<T>>) -> Result<T, Option<RedisError>> {
         tokio::time::timeout(self.timeout, reply).await.map_err(|_| None)?.map_err(Some)
     }
+}
+
+/// Takes the moment of reading off what is stored.
+fn found(stored: Bytes, left_ms: i64) -> Option<Found<Bytes>> {
+    let read = std::str::from_utf8(stored.get(..READ_DIGITS)?).ok()?;
+    let read = Timestamp(i64::from_str_radix(read, 16).ok()?);
+    let text = stored.slice(READ_DIGITS..);
+    let (bytes, left) = (text.len(), Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)));
+    Some(Found { form: (!text.is_empty()).then_some(text), bytes, read, left })
 }
 
 fn connect(client: &Client) -> RedisResult<ConnectionManager> {

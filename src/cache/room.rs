@@ -72,12 +72,16 @@ impl<K: Key> Room<K> {
             bytes_max,
         }
     }
+    /// How long a value may be shown, or that there is none.
+    pub(super) fn budget(&self, none: bool) -> Duration {
+        if none { self.stale.min(K::POLICY.negative) } else { self.stale }
+    }
     /// The entry, if it is good; the inner `None` is a value known not to exist.
     pub(super) fn find(&self, key: &K, now: Timestamp) -> Option<Option<K::Form>> {
         let hash = self.hasher.hash_one(key);
         let entry = self.store.get(key, hash)?;
         (entry.stamp == self.stamp_of(hash) && now < entry.expires).then(|| {
-            self.namespace.count_l1_hit(u64::try_from(now.0 - entry.read.0).unwrap_or(0));
+            self.namespace.count_l1_hit(now.since(entry.read));
             entry.form
         })
     }

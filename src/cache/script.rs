@@ -6,19 +6,20 @@
 //!
 //! | key | holds | lives |
 //! | --- | --- | --- |
-//! | `weizhan:entry:{n}:k` | the epoch it was filled in, then the JSON text; no text is a value known not to exist | the rest of its budget |
+//! | `weizhan:entry:{n}:k` | the epoch it was filled in, when its value was read, then the JSON text; no text is a value known not to exist | the rest of its budget |
 //! | `weizhan:guard:{n}:k` | the nonce of the key, changed by each invalidation | a minute |
 //! | `weizhan:load:{n}:k` | that some node loads it now | until it is filled, at most 50 ms |
 //! | `weizhan:epoch:{n}` | the nonce of the namespace; entries of another epoch do not count | for ever |
 //! | `weizhan:told:{n}:…` | nothing: written and deleted at once by an invalidation, see `told` | not at all |
 //!
 //! Deadlines are reckoned by the clock of Redis inside the scripts: nodes need not agree on the time, and a fill that
-//! was held up on its way does not live longer for it.
+//! was held up on its way does not live longer for it. Readers compare the moment of reading with their own clock as well,
+//! and believe whichever says that an entry is over.
 
 use redis::Script;
 
 /// The entry, or a ticket to fill it: KEYS entry, guard, epoch, load; ARGV a fresh nonce, life of a guard, of a load.
-/// Replies {1, text, milliseconds left, ''}, or {0, epoch, present moment, guard} to who may load first, or the same with
+/// Replies {1, when and text, milliseconds left, ''}, or {0, epoch, present moment, guard} to who may load first, or the same with
 /// 2 to who comes second.
 const LOOK_UP: &str = "
 local epoch = redis.call('GET', KEYS[3])
@@ -39,8 +40,8 @@ local first = redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[3])
 local time = redis.call('TIME')
 return {first and 0 or 2, epoch, time[1] * 1000 + math.floor(time[2] / 1000), guard}";
 
-/// Fill an entry if nothing was forgotten meanwhile: KEYS as above; ARGV epoch, guard, deadline, text, whether tickets
-/// are looked at.
+/// Fill an entry if nothing was forgotten meanwhile: KEYS as above; ARGV epoch, guard, deadline, when and text, whether
+/// tickets are looked at.
 const FILL: &str = "
 redis.call('DEL', KEYS[4])
 local good = redis.call('GET', KEYS[3]) == ARGV[1] and redis.call('GET', KEYS[2]) == ARGV[2]

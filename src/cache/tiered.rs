@@ -1,6 +1,6 @@
 //! Memory over Redis.
 
-pub(super) use super::redis::{LookUp, Ticket};
+pub(super) use super::redis::{Found, LookUp, Ticket};
 use super::{
     Error, Form, Key, Reach,
     bells::Bells,
@@ -11,7 +11,7 @@ use super::{
     room::Room,
     told::Told,
 };
-use crate::config;
+use crate::{config, model::time::Timestamp};
 use ::redis::Client;
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
@@ -75,8 +75,8 @@ impl Tiered {
         }
         loop {
             match self.redis.look_up(Address { namespace: namespace.name, name }).await {
-                LookUp::Hit(text, bytes, left) => {
-                    let form = match text.map(K::Form::read) {
+                LookUp::Hit(Found { form, bytes, read, left }) => {
+                    let form = match form.map(K::Form::read) {
                         None => None,
                         Some(Some(form)) => Some(form),
                         Some(None) => {
@@ -84,8 +84,7 @@ impl Tiered {
                             return LookUp::Failed;
                         }
                     };
-                    namespace.count_l2_hit();
-                    return LookUp::Hit(form, bytes, left);
+                    return LookUp::Hit(Found { form, bytes, read, left });
                 }
                 LookUp::Miss(ticket) if ticket.first || waited >= Duration::from_millis(LOAD_MS) => {
                     return LookUp::Miss(ticket);
@@ -109,11 +108,11 @@ impl Tiered {
         namespace: &Namespace,
         name: &str,
         ticket: &Ticket,
-        text: Option<&Bytes>,
+        value: (Timestamp, Option<&Bytes>),
         life: Duration,
     ) {
         let (at, guarded) = (Address { namespace: namespace.name, name }, self.memory.guards().nonce);
-        if !self.redis.fill(at, ticket, text, life, guarded).await {
+        if !self.redis.fill(at, ticket, value, life, guarded).await {
             namespace.count_error();
         }
     }
