@@ -109,11 +109,7 @@ impl Cache {
     }
 
     /// The same with other guards; for the test that shows what they are for.
-    pub async fn open_guarded(
-        settings: &config::Cache,
-        clock: Arc<dyn Clock>,
-        guards: Guards,
-    ) -> Result<Self, Error> {
+    pub async fn open_guarded(settings: &config::Cache, clock: Arc<dyn Clock>, guards: Guards) -> Result<Self, Error> {
         let (memory, bells) = (Arc::new(Memory::new(settings, clock, guards)), Arc::<Bells>::default());
         let tiered = if settings.redis_url.is_empty() {
             None

@@ -35,8 +35,8 @@ mod writer;
 
 pub mod address;
 pub mod audit;
-pub mod call;
 pub mod cache;
+pub mod call;
 pub mod cart;
 pub mod idempotency;
 pub mod job;

@@ -31,7 +31,8 @@ pub struct Mark {
 
 /// Say in the transaction of a change what it makes old.
 pub async fn mark(app: &App, session: &mut Session, hot: Vec<Hot>) -> Result<Mark, Fault> {
-    let counted = TABLE.iter().filter(|policy| policy.counted && hot.iter().any(|hot| hot.namespace == policy.namespace));
+    let counted =
+        TABLE.iter().filter(|policy| policy.counted && hot.iter().any(|hot| hot.namespace == policy.namespace));
     for policy in counted {
         data::cache::step(session, policy.namespace).await?;
     }

@@ -8,12 +8,7 @@ mod race;
 mod sign_in;
 mod spread;
 
-use crate::support::{
-    Backend,
-    app::START,
-    backend,
-    servers::Redis,
-};
+use crate::support::{Backend, app::START, backend, servers::Redis};
 use bytes::Bytes;
 use futures_util::poll;
 use std::{convert::Infallible, sync::Arc, task::Poll, time::Duration};

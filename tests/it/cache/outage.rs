@@ -6,7 +6,7 @@ use std::{
     convert::Infallible,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
     time::{Duration, Instant},
 };
@@ -57,34 +57,39 @@ async fn a_redis_that_fails_under_load_is_waited_for_once_and_no_read_fails() {
     let cycles = if full() { 20 } else { 2 };
     for cycle in 0..cycles {
         for fault in [Fault::Killed, Fault::Frozen] {
-            let (waited, longest) = under_load(&redis, fault).await;
+            let (waited, [before, at, after]) = under_load(&redis, fault).await;
             if cycle == 0 {
-                println!("{fault:?} under {READERS} readers: {waited} calls waited, the longest read took {longest:?}");
+                println!(
+                    "{fault:?} under {READERS} readers: {waited} calls waited; the longest read took {before:?} before, \
+                     {at:?} then, {after:?} afterwards"
+                );
             }
             assert!(waited <= READERS, "{fault:?}: {waited} calls waited for a Redis that does not answer");
         }
     }
 }
 
-/// How many calls waited to the end of their time, and how long the longest read took.
-async fn under_load(redis: &Redis, fault: Fault) -> (u64, Duration) {
+/// How many calls waited to the end of their time, and how long the longest read took before the fault, until it was
+/// noticed, and afterwards.
+async fn under_load(redis: &Redis, fault: Fault) -> (u64, [Duration; 3]) {
     let settings = weizhan::config::Cache { timeout_ms: 50, ..settings(&redis.url()) };
     let cache = Cache::open(&settings, Arc::new(SystemClock)).await.expect("cache");
     hears(&cache).await;
     until("Redis is called", || cache.reach().is_some_and(|reach| reach.redis)).await;
     let before = cache.reach().expect("it has a Redis");
     let (over, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let phase = Arc::new(AtomicUsize::new(0));
     let mut readers = JoinSet::new();
     for reader in 0..READERS {
-        let (cache, over, reads) = (cache.clone(), over.clone(), reads.clone());
+        let (cache, over, reads, phase) = (cache.clone(), over.clone(), reads.clone(), phase.clone());
         readers.spawn(async move {
-            let (mut longest, mut key) = (Duration::ZERO, reader);
+            let (mut longest, mut key) = ([Duration::ZERO; 3], reader);
             while !over.load(SeqCst) {
                 // Always one that memory does not have.
                 key += READERS;
-                let began = Instant::now();
+                let (began, phase) = (Instant::now(), phase.load(SeqCst));
                 let text = cache.get_or_load(&Number(key), async || Ok::<_, Infallible>(Some(key))).await;
-                longest = longest.max(began.elapsed());
+                longest[phase] = longest[phase].max(began.elapsed());
                 assert_eq!(text.expect("never fails").map(|text| number(&text)), Some(key));
                 reads.fetch_add(1, SeqCst);
                 tokio::task::yield_now().await;
@@ -97,11 +102,13 @@ async fn under_load(redis: &Redis, fault: Fault) -> (u64, Duration) {
         move || reads.load(SeqCst) > from + count
     };
     until("reads go on", more(200)).await;
+    phase.store(1, SeqCst);
     match fault {
         Fault::Killed => redis.kill9(),
         Fault::Frozen => redis.signal("STOP"),
     }
     until("nobody calls it any more", || cache.reach().is_some_and(|reach| !reach.redis)).await;
+    phase.store(2, SeqCst);
     until("reads go on without", more(5_000)).await;
     let during = cache.reach().expect("it has a Redis");
     until("reads go on without", more(5_000)).await;
@@ -109,7 +116,8 @@ async fn under_load(redis: &Redis, fault: Fault) -> (u64, Duration) {
     assert_eq!((after.failures, after.late), (during.failures, during.late), "later reads do not even try");
     assert!(after.failures > before.failures);
     over.store(true, SeqCst);
-    let longest = readers.join_all().await.into_iter().max().unwrap_or_default();
+    let all = readers.join_all().await;
+    let longest = [0, 1, 2].map(|phase| all.iter().map(|longest| longest[phase]).max().unwrap_or_default());
     match fault {
         Fault::Killed => redis.restart(),
         Fault::Frozen => redis.signal("CONT"),

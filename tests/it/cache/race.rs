@@ -87,13 +87,15 @@ struct Round {
 
 /// How many old values were shown after how many rounds, and how many readers were held.
 async fn storm(redis: &Redis, guards: Guards, rounds: usize) -> (usize, u64) {
+    let (mut raw, mut found) = (raw(redis).await, 0);
+    // Versions begin anew.
+    redis::cmd("FLUSHALL").exec_async(&mut raw).await.expect("flush");
     let mut nodes = Vec::new();
     for _ in 0..NODES {
         nodes.push(Node::guarded(redis, guards).await);
     }
     let rows = (0..KEYS).map(|_| AtomicU64::new(1)).collect();
     let round = Arc::new(Round { seed: Seed::of_run(), nodes, rows, held: AtomicU64::new(0) });
-    let (mut raw, mut found) = (raw(redis).await, 0);
     for _ in 0..rounds {
         let (written, _) = watch::channel(0_usize);
         let written = Arc::new(written);
@@ -154,11 +156,8 @@ async fn writer(round: Arc<Round>, key: usize, written: Arc<watch::Sender<usize>
     }
     rows[key].fetch_add(1, SeqCst);
     let cache = &nodes[seed.below(NODES)].cache;
-    let heard = if seed.one_in(8) {
-        cache.forget_all::<Number>().await
-    } else {
-        cache.forget(&Number(key as u64)).await
-    };
+    let heard =
+        if seed.one_in(8) { cache.forget_all::<Number>().await } else { cache.forget(&Number(key as u64)).await };
     written.send_modify(|count| *count += 1);
     assert!(heard, "Redis is there");
 }

@@ -74,8 +74,7 @@ struct World {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_node_shows_an_old_version_for_longer_than_three_seconds() {
     let Some(redis) = private_redis() else { return };
-    let (writes, least) =
-        if full() { (100_000, Duration::from_secs(9)) } else { (2_400, Duration::from_millis(600)) };
+    let (writes, least) = if full() { (100_000, Duration::from_secs(9)) } else { (2_400, Duration::from_millis(600)) };
     let (mut roads, mut caches) = (Vec::new(), Vec::new());
     for _ in 0..NODES {
         let road = Proxy::to(redis.port()).await;
@@ -107,8 +106,7 @@ async fn no_node_shows_an_old_version_for_longer_than_three_seconds() {
     for trouble in TROUBLES {
         world.oldest_us.store(0, SeqCst);
         let (from, began) = (world.writes.load(SeqCst), Instant::now());
-        let enough =
-            || world.writes.load(SeqCst) - from >= writes / TROUBLES.len() as u64 && began.elapsed() >= least;
+        let enough = || world.writes.load(SeqCst) - from >= writes / TROUBLES.len() as u64 && began.elapsed() >= least;
         make(trouble, &redis, &roads, enough).await;
         let of_trouble = Duration::from_micros(world.oldest_us.load(SeqCst));
         println!("{trouble:?}: {} writes, the oldest {of_trouble:?}", world.writes.load(SeqCst) - from);
