@@ -5,7 +5,8 @@
 
 use crate::{
     app::{App, Figures},
-    data::{self},
+    cache::{Counts, LOAD_BOUNDS_US},
+    data,
     model::job::JobState,
     service::Fault,
     telemetry::exposition::Exposition,
@@ -90,6 +91,16 @@ fn caches(app: &App, all: &mut Exposition) {
     });
     let help = "Reads by kind of entry: answered from memory, from Redis, loaded; and calls to Redis that failed.";
     all.counters("weizhan_cache_reads_total", help, reads);
+    let of = |counts: &Counts| vec![("namespace", counts.namespace)];
+    let loads = counts.iter().map(|counts| (of(counts), counts.load_us.as_slice(), counts.load_us_sum));
+    all.histograms("weizhan_cache_load_seconds", "Time of loads, by kind of entry.", &LOAD_BOUNDS_US, loads);
+    let evictions = counts.iter().map(|counts| (of(counts), counts.l1_evictions));
+    all.counters("weizhan_cache_evictions_total", "Entries that went before their time for want of room.", evictions);
+    let bytes = counts.iter().map(|counts| (of(counts), count(counts.l1_bytes.cast_signed())));
+    all.gauges("weizhan_cache_bytes", "What the entries in memory take.", bytes);
+    let ages = counts.iter().map(|counts| (of(counts), count(counts.age_ms_max.cast_signed()) / 1e3));
+    let help = "The greatest age of a value that was shown, since the process started.";
+    all.gauges("weizhan_cache_age_max_seconds", help, ages);
 }
 
 fn callbacks(app: &App, all: &mut Exposition) {

@@ -76,10 +76,25 @@ impl Exposition {
 
     /// How long something takes; the name ends in `_seconds`.
     pub fn timings<'a>(&mut self, name: &str, help: &str, figures: impl IntoIterator<Item = (Labels<'a>, Reading)>) {
-        let metric = |(labels, reading): (_, Reading)| {
+        let figures: Vec<_> = figures.into_iter().collect();
+        let borrowed =
+            figures.iter().map(|(labels, reading)| (labels.clone(), reading.classes.as_slice(), reading.micros));
+        self.histograms(name, help, &BOUNDS_MICROS, borrowed);
+    }
+
+    /// The same with classes of somebody else's: upper bounds in microseconds, how many lie in each and above the last, and
+    /// the sum of all in microseconds.
+    pub fn histograms<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        bounds: &[u64],
+        figures: impl IntoIterator<Item = (Labels<'a>, &'a [u64], u64)>,
+    ) {
+        let metric = |(labels, classes, micros): (_, &[u64], u64)| {
             let (mut metric, mut histogram) = (labelled(labels), Histogram::default());
             let mut count = 0;
-            let buckets = BOUNDS_MICROS.iter().zip(reading.classes).map(|(bound, class)| {
+            let buckets = bounds.iter().zip(classes).map(|(bound, class)| {
                 count += class;
                 let mut bucket = Bucket::default();
                 bucket.set_upper_bound(seconds(*bound));
@@ -87,8 +102,8 @@ impl Exposition {
                 bucket
             });
             histogram.set_bucket(buckets.collect());
-            histogram.set_sample_count(reading.count());
-            histogram.set_sample_sum(seconds(reading.micros));
+            histogram.set_sample_count(classes.iter().sum());
+            histogram.set_sample_sum(seconds(micros));
             metric.set_histogram(histogram);
             metric
         };
