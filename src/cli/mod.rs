@@ -12,8 +12,12 @@
 mod admin;
 mod chaos;
 mod check;
+#[cfg(unix)]
+mod cluster;
+mod demo;
 mod dev;
 mod migrate;
+mod notify;
 mod openapi;
 mod private;
 mod reconcile;
@@ -48,6 +52,9 @@ enum Command {
     Serve(serve::Args),
     /// The whole shop on a laptop: SQLite, a simulated WeChat and demo products, nothing to install or to set.
     Dev(dev::Args),
+    /// The whole shop as several nodes behind nginx on a private database and Redis, all on this machine.
+    #[cfg(unix)]
+    Cluster(cluster::Args),
     /// Buy something as a real client would, against a running server, and show each step.
     Tour(tour::Args),
     /// A simulated WeChat and WeChat Pay, for any backend in any language.
@@ -92,6 +99,8 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
     match command {
         Command::Serve(args) => serve::run(args, &sources, inherited).await,
         Command::Dev(args) => Box::pin(dev::run(args, &sources)).await,
+        #[cfg(unix)]
+        Command::Cluster(args) => Box::pin(cluster::run(args, &sources, inherited)).await,
         Command::Tour(args) => Box::pin(tour::command(args)).await,
         Command::Simulator(args) => simulator::run(args, &sources).await,
         Command::Chaos(args) => Box::pin(chaos::run(args, &sources)).await,

@@ -1,6 +1,6 @@
 //! `weizhan serve`: one node of a deployment.
 
-use super::{Sources, server::Server};
+use super::{Sources, notify, server::Server};
 use crate::{
     app::{App, SystemClock},
     config::{Config, Purpose},
@@ -11,7 +11,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
 
 /// Options of `serve`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct Args {
     /// Address and port to listen on, instead of server.listen.
     #[arg(long, value_name = "ADDRESS")]
@@ -19,15 +19,27 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, sources: &Sources, inherited: listenfd::ListenFd) -> anyhow::Result<()> {
+    serve(args, sources, Purpose::Serve, inherited).await
+}
+
+/// The same for the nodes of `weizhan cluster`, whose secrets are made up.
+pub(super) async fn serve(
+    args: Args,
+    sources: &Sources,
+    purpose: Purpose,
+    inherited: listenfd::ListenFd,
+) -> anyhow::Result<()> {
     let options: Vec<_> = args.listen.iter().map(|address| ("server.listen", address.to_string())).collect();
-    let config = sources.load(Purpose::Serve, &options)?;
+    let config = sources.load(purpose, &options)?;
     telemetry::init(&config.log);
     // Before the database is opened: a port that is taken is told at once.
     let listener = listener(&config, inherited).await?;
     let address = listener.local_addr()?;
     let app = App::open(config, Arc::new(SystemClock)).await?;
     tracing::info!(%address, node = app.config.node.id, version = env!("CARGO_PKG_VERSION"), "serving");
-    Server::start(app, listener).run().await
+    let server = Server::start(app, listener);
+    notify::tell(sources.notify(), notify::READY);
+    server.run().await
 }
 
 /// The socket that a supervisor holds open over restarts (`LISTEN_FDS`, as systemd does it), or one of our own.
