@@ -22,6 +22,7 @@ mod price;
 mod product;
 mod reconcile;
 mod refund;
+mod rolling;
 mod schedule;
 mod serve;
 mod shipment;

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod books;
 pub mod client;
+pub mod cluster;
 pub mod letter;
 pub mod node;
 pub mod proxy;
