@@ -17,6 +17,7 @@ mod cluster;
 mod demo;
 mod dev;
 mod migrate;
+mod migrate_store;
 mod notify;
 mod openapi;
 mod private;
@@ -63,6 +64,8 @@ enum Command {
     Chaos(chaos::Args),
     /// Bring the database to the schema of this binary.
     Migrate,
+    /// Copy all rows into an empty database of either kind, compare both, and verify the copy.
+    MigrateStore(migrate_store::Args),
     /// Show the settings as `serve` would read them, without secrets, and every fault in them.
     Check,
     /// Recompute from the rows what must be true of them; exits 1 when anything is not.
@@ -105,6 +108,7 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Simulator(args) => simulator::run(args, &sources).await,
         Command::Chaos(args) => Box::pin(chaos::run(args, &sources)).await,
         Command::Migrate => migrate::run(&sources).await,
+        Command::MigrateStore(args) => migrate_store::run(args, &sources).await,
         Command::Check => check::run(&sources),
         Command::Verify(args) => verify::run(args, &sources).await,
         Command::Reconcile(args) => reconcile::run(args, &sources).await,

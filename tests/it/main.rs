@@ -16,6 +16,7 @@ mod door;
 mod http;
 mod job;
 mod kill;
+mod migrate_store;
 mod order;
 mod payment;
 mod price;

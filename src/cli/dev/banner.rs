@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn it_names_every_address() {
         let url = |port: u16| format!("http://127.0.0.1:{port}").parse().expect("a URL");
-        let target = super::target(url(80), url(81), "Cargo.toml".as_ref());
+        let target = super::super::target(url(80), url(81), "Cargo.toml".as_ref());
         let text = text(&target.expect("target"), "d".as_ref(), Some(8080), Duration::from_millis(7));
         for part in ["http://127.0.0.1:81\n", "/docs", "d/secrets/staff_password", "--tour --data d", "8080", "7 ms"] {
             assert!(text.contains(part), "{part} in {text}");

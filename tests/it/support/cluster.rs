@@ -72,6 +72,15 @@ impl Cluster {
         Client::new(http, &self.base())
     }
 
+    /// One node, past nginx.
+    pub fn node(&self, number: usize) -> Client {
+        let status = self.succeed(&["cluster", "status"]);
+        let line = status.lines().nth(number).expect("a line a node");
+        let address = line.split_whitespace().find(|word| word.starts_with("127.0.0.1:")).expect("its address");
+        let http = reqwest::Client::builder().no_proxy().build().expect("client");
+        Client::new(http, &format!("http://{address}"))
+    }
+
     /// The simulated WeChat's buttons.
     pub fn wechat(&self) -> Client {
         let http = reqwest::Client::builder().no_proxy().build().expect("client");
