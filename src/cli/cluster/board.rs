@@ -92,7 +92,8 @@ fn written(rows: impl Iterator<Item = (usize, u16, View, Count)>) -> String {
             view.deaths.to_string(),
         ]);
     }
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n") + "\n"
 }
 
 #[cfg(test)]

@@ -120,7 +120,10 @@ async fn obey(
             for node in &house.nodes {
                 let (served, ended) = node.restart().await.with_context(|| format!("node {}", node.number))?;
                 let (served, ended) = (served.as_millis(), ended.as_millis());
-                let line = format!("node {}: the new process served after {served} ms, the old one ended {ended} ms later\n", node.number);
+                let line = format!(
+                    "node {}: the new process served after {served} ms, the old one ended {ended} ms later\n",
+                    node.number
+                );
                 // Whoever asked may have gone; what was begun is done.
                 let _ = out.write_all(line.as_bytes()).await;
             }

@@ -77,18 +77,12 @@ async fn make(programs: &Programs, directory: &Directory, temporary: &Path) -> a
     if fresh.exists() {
         fs::remove_dir_all(&fresh)?;
     }
-    let mut command = match &programs.install_db {
-        Some(install) => {
-            let mut command = Command::new(install);
-            command.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
-            command
-        }
-        None => {
-            let mut command = Command::new(&programs.mysqld);
-            command.args(["--no-defaults", "--initialize-insecure"]).args(MYSQL_ONLY);
-            command
-        }
-    };
+    let mut command = Command::new(programs.install_db.as_ref().unwrap_or(&programs.mysqld));
+    if programs.install_db.is_some() {
+        command.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
+    } else {
+        command.args(["--no-defaults", "--initialize-insecure"]).args(MYSQL_ONLY);
+    }
     command.args(common(&fresh, temporary)).stdin(Stdio::null()).kill_on_drop(true);
     let made = command.output().await.context("the program that makes a data folder does not start")?;
     let told = [made.stdout, made.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
@@ -105,7 +99,10 @@ fn accounts(password: &str, mariadb: bool) -> String {
         format!("ALTER USER 'root'@'localhost' IDENTIFIED BY '{password}';"),
     ];
     if mariadb {
-        lines.extend(["DROP USER IF EXISTS 'root'@'127.0.0.1';".to_owned(), "DROP USER IF EXISTS 'root'@'::1';".to_owned()]);
+        lines.extend([
+            "DROP USER IF EXISTS 'root'@'127.0.0.1';".to_owned(),
+            "DROP USER IF EXISTS 'root'@'::1';".to_owned(),
+        ]);
     }
     lines.join("\n") + "\n"
 }

@@ -73,8 +73,12 @@ fn replaced(text: &str, pairs: &[(&str, String)]) -> anyhow::Result<String> {
 }
 
 fn upstream(nodes: &[u16]) -> anyhow::Result<String> {
-    ensure!(UPSTREAM.contains("    server node0:8080 max_fails=0;\n"), "deploy/upstream.conf names its nodes otherwise");
-    let ours: String = nodes.iter().map(|port| format!("    server 127.0.0.1:{port} max_fails=0;\n")).collect();
+    ensure!(
+        UPSTREAM.contains("    server node0:8080 max_fails=0;\n"),
+        "deploy/upstream.conf names its nodes otherwise"
+    );
+    let ours: Vec<_> = nodes.iter().map(|port| format!("    server 127.0.0.1:{port} max_fails=0;\n")).collect();
+    let ours = ours.concat();
     let (mut text, mut told) = (String::new(), false);
     for line in UPSTREAM.lines() {
         if line.trim_start().starts_with("server node") {
@@ -127,7 +131,8 @@ mod tests {
     #[test]
     fn the_file_of_a_deployment_is_used_with_other_places() {
         let text = conf("/place".as_ref(), Ports { plain: 81, tls: 82 }, true).expect("conf");
-        for part in ["listen 127.0.0.1:81;", "listen 127.0.0.1:82 ssl http2;", "user root;", "include /place/upstream.conf;"]
+        for part in
+            ["listen 127.0.0.1:81;", "listen 127.0.0.1:82 ssl http2;", "user root;", "include /place/upstream.conf;"]
         {
             assert!(text.contains(part), "{part}");
         }
@@ -140,6 +145,8 @@ mod tests {
     fn every_node_stands_in_the_upstream() {
         let text = upstream(&[1, 2, 3]).expect("upstream");
         assert_eq!(text.matches("max_fails=0;\n").count(), 3 + usize::from(text.contains("# max_fails=0;\n")));
-        assert!(text.contains("server 127.0.0.1:3 max_fails=0;") && text.contains("keepalive") && !text.contains("node0"));
+        assert!(
+            text.contains("server 127.0.0.1:3 max_fails=0;") && text.contains("keepalive") && !text.contains("node0")
+        );
     }
 }

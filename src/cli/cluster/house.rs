@@ -23,7 +23,7 @@ use reqwest::Url;
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    sync::{Arc, Mutex, atomic::AtomicU8},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::{sync::Mutex as Turn, task::JoinHandle};
@@ -99,7 +99,6 @@ impl House {
             config,
             logs,
             notify: tempfile::Builder::new().prefix("weizhan-").tempdir().context("no temporary folder")?,
-            next_id: AtomicU8::new(0),
             stop,
         });
         let nodes = (1..=usize::from(shape.nodes)).map(|number| {
@@ -111,14 +110,10 @@ impl House {
             started?;
         }
         let ports: Vec<u16> = nodes.iter().map(|node| node.port).collect();
-        let front =
-            front::start(&guard, &programs.nginx, &directory, front::Ports { plain, tls }, &ports).await?;
+        let front = front::start(&guard, &programs.nginx, &directory, front::Ports { plain, tls }, &ports).await?;
         let tally = Mutex::new(Tally::of(&front::access_log(&directory.file("nginx"))));
-        let servers = Servers {
-            front: Some(front),
-            redis: redis.map(|(process, _)| process),
-            database: Some(database.process),
-        };
+        let servers =
+            Servers { front: Some(front), redis: redis.map(|(process, _)| process), database: Some(database.process) };
         Ok(Self {
             api: format!("http://{address}").parse()?,
             api_tls: format!("https://127.0.0.1:{tls}").parse()?,
@@ -162,7 +157,9 @@ impl House {
         let nodes = join_all(self.nodes.iter().map(|node| node.stop())).await;
         end("redis", redis).await;
         end("the database", database).await;
-        wrong.extend(self.nodes.iter().zip(nodes).filter(|(_, well)| !well).map(|(it, _)| format!("node {}", it.number)));
+        wrong.extend(
+            self.nodes.iter().zip(nodes).filter(|(_, well)| !well).map(|(it, _)| format!("node {}", it.number)),
+        );
         if let Some((serving, stop)) = self.wechat.lock().await.take() {
             stop.cancel();
             serving.await?.context("the simulator failed")?;

@@ -14,11 +14,11 @@ mod control;
 mod database;
 mod front;
 mod house;
-mod tally;
 mod node;
 mod process;
 mod programs;
 mod redis;
+mod tally;
 
 use super::{
     Sources, Told,
@@ -124,7 +124,9 @@ async fn open(data: &Path, shape: Shape, sources: &Sources) -> anyhow::Result<()
         bail!("another weizhan cluster is using {place}; stop it (weizhan cluster stop) or name another with --data");
     };
     let programs = programs::find(sources.search_path(), shape.mysqld.clone(), !shape.without_redis)?;
-    telemetry::init(&sources.load(Purpose::Dev, &[("log.filter", "warn".to_owned()), ("log.format", "pretty".to_owned())])?.log);
+    telemetry::init(
+        &sources.load(Purpose::Dev, &[("log.filter", "warn".to_owned()), ("log.format", "pretty".to_owned())])?.log,
+    );
     let stop = CancellationToken::new();
     let house = tokio::select! {
         house = House::open(directory, &programs, &shape, sources, stop.clone()) => Arc::new(house?),

@@ -9,7 +9,7 @@ use std::{
     process::Stdio,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -36,12 +36,10 @@ pub(super) struct Plan {
     pub(super) program: PathBuf,
     /// The settings.
     pub(super) config: PathBuf,
-    /// Settings of the environment of the supervisor, which count for nodes too: they are inherited.
+    /// Where each node's output goes.
     pub(super) logs: PathBuf,
     /// Where processes say that they serve.
     pub(super) notify: tempfile::TempDir,
-    /// Number of the next process: each has its own, because two of one node run side by side for a moment.
-    pub(super) next_id: AtomicU8,
     pub(super) stop: CancellationToken,
 }
 
@@ -82,6 +80,7 @@ pub(super) struct Node {
     pub(super) port: u16,
     socket: TcpListener,
     plan: Arc<Plan>,
+    launched: AtomicU32,
     /// Held while the process is exchanged.
     process: Turn<Option<Process>>,
     view: Mutex<View>,
@@ -91,9 +90,16 @@ impl Node {
     /// A node on this socket, without a process yet.
     pub(super) fn new(number: usize, socket: TcpListener, plan: Arc<Plan>) -> anyhow::Result<Self> {
         let port = socket.local_addr()?.port();
-        let view =
-            View { state: State::Starting, pid: 0, id: 0, since: Instant::now(), restarts: 0, deaths: 0 };
-        Ok(Self { number, port, socket, plan, process: Turn::default(), view: Mutex::new(view) })
+        let view = View { state: State::Starting, pid: 0, id: 0, since: Instant::now(), restarts: 0, deaths: 0 };
+        Ok(Self {
+            number,
+            port,
+            socket,
+            plan,
+            launched: AtomicU32::new(0),
+            process: Turn::default(),
+            view: Mutex::new(view),
+        })
     }
 
     /// What is shown of it.
@@ -112,10 +118,17 @@ impl Node {
         Ok(())
     }
 
+    /// Number in ids of the next process. Each node has three of its own, since two of its processes run side by side for
+    /// a moment; the supervisor has 31 when it puts the products in.
+    fn next_id(&self) -> u8 {
+        let turn = usize::try_from(self.launched.fetch_add(1, Ordering::Relaxed) % 3).unwrap_or_default();
+        u8::try_from((self.number - 1) * 3 + turn).unwrap_or(u8::MAX)
+    }
+
     /// A process more on the same socket, which serves.
     async fn launch(&self) -> anyhow::Result<Process> {
-        let Plan { guard, program, config, logs, notify, next_id, stop } = &*self.plan;
-        let id = next_id.update(Ordering::Relaxed, Ordering::Relaxed, |id| (id + 1) % 31);
+        let Plan { guard, program, config, logs, notify, stop } = &*self.plan;
+        let id = self.next_id();
         let ear_place = notify.path().join(format!("{}-{id}", self.number));
         drop(std::fs::remove_file(&ear_place));
         let ear = UnixDatagram::bind(&ear_place).context("no socket to hear that a node serves")?;
@@ -221,6 +234,36 @@ impl Node {
         match process {
             Some(process) => process.stop(STOP_PATIENCE).await,
             None => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_two_processes_of_a_cluster_share_a_number() {
+        let folder = tempfile::tempdir().expect("folder");
+        let plan = Arc::new(Plan {
+            guard: Arc::new(Guard::over(folder.path().join("processes"), folder.path()).expect("guard")),
+            program: PathBuf::from("weizhan"),
+            config: PathBuf::new(),
+            logs: PathBuf::new(),
+            notify: tempfile::tempdir().expect("folder"),
+            stop: CancellationToken::new(),
+        });
+        let nodes = (1..=8).map(|number| {
+            let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+            Node::new(number, socket, plan.clone()).expect("a node")
+        });
+        let nodes: Vec<Node> = nodes.collect();
+        for _ in 0..5 {
+            // The old and the new process of each.
+            let mut ids: Vec<u8> = nodes.iter().flat_map(|node| [node.next_id(), node.next_id()]).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            assert!(ids.len() == 16 && ids.iter().all(|id| *id < 31), "{ids:?}");
         }
     }
 }

@@ -64,7 +64,6 @@ impl Guard {
         fs::write(&file, pid.to_string()).with_context(|| format!("{} cannot be written", file.display()))?;
         Ok(Process { child, pid, name: name.to_owned(), file, log })
     }
-
 }
 
 impl Drop for Guard {
@@ -87,7 +86,11 @@ impl Process {
     }
 
     /// Wait until it answers; an error with the end of its log when it ends before, or takes too long.
-    pub(super) async fn wait_ready(&mut self, patience: Duration, mut ready: impl FnMut() -> bool) -> anyhow::Result<()> {
+    pub(super) async fn wait_ready(
+        &mut self,
+        patience: Duration,
+        mut ready: impl FnMut() -> bool,
+    ) -> anyhow::Result<()> {
         let began = Instant::now();
         while !ready() {
             if let Some(status) = self.has_ended() {
@@ -113,13 +116,11 @@ impl Process {
         if self.has_ended().is_none() {
             let _ = kill_process(self.pid, Signal::TERM);
         }
-        match tokio::time::timeout(patience, self.child.wait()).await {
-            Ok(status) => status.is_ok_and(|status| status.success()),
-            Err(_) => {
-                self.kill().await;
-                false
-            }
+        let ended = tokio::time::timeout(patience, self.child.wait()).await;
+        if ended.is_err() {
+            self.kill().await;
         }
+        matches!(ended, Ok(Ok(status)) if status.success())
     }
 
     /// Kill it, and all that it started, without warning.

@@ -29,14 +29,14 @@ pub(super) fn find(path: Option<&OsStr>, mysqld: Option<PathBuf>, with_redis: bo
     let mut missing = Vec::new();
     let mysqld = mysqld.or_else(|| first(path, &["mariadbd", "mysqld"]));
     let mariadb = mysqld.as_deref().is_some_and(is_mariadb);
-    let install_db =
-        mariadb.then(|| first(path, &["mariadb-install-db", "mysql_install_db"])).flatten();
+    let install_db = mariadb.then(|| first(path, &["mariadb-install-db", "mysql_install_db"])).flatten();
     if mysqld.is_none() || (mariadb && install_db.is_none()) {
         missing.push("MariaDB or MySQL: apt-get install mariadb-server · brew install mariadb");
     }
     let redis = with_redis.then(|| first(path, &["redis-server", "valkey-server"])).flatten();
     if with_redis && redis.is_none() {
-        missing.push("Redis or Valkey: apt-get install redis-server · brew install redis; or go without: --without-redis");
+        missing
+            .push("Redis or Valkey: apt-get install redis-server · brew install redis; or go without: --without-redis");
     }
     let nginx = first(path, &["nginx"]);
     if nginx.is_none() {

@@ -51,7 +51,9 @@ impl Digest {
     /// One row more.
     pub(super) fn add(&mut self, row: &[Cell]) {
         let mut hash = Context::new(&SHA256);
-        row.iter().for_each(|cell| cell.feed(&mut hash));
+        for cell in row {
+            cell.feed(&mut hash);
+        }
         let hash = hash.finish();
         self.rows += 1;
         for (sum, part) in self.sum.iter_mut().zip(hash.as_ref().chunks_exact(8)) {
@@ -72,7 +74,9 @@ mod tests {
 
     fn digest(rows: &[&[Cell]]) -> Digest {
         let mut digest = Digest::default();
-        rows.iter().for_each(|row| digest.add(row));
+        for row in rows {
+            digest.add(row);
+        }
         digest
     }
 

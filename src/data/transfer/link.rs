@@ -1,10 +1,6 @@
 //! One connection to a database of either dialect, for statements whose tables are known only when they run.
 
-use super::{
-    CHUNK, Digest, Table,
-    cell::Cell,
-    shape::Sort,
-};
+use super::{CHUNK, Digest, Table, cell::Cell, shape::Sort};
 use crate::data::{Error, open};
 use sqlx::{
     Arguments as _, ConnectOptions as _, Connection as _, Executor as _, MySqlConnection, Row, SqlSafeStr as _, SqlStr,
@@ -104,7 +100,9 @@ impl Link {
             let rows = self.chunk(table, last.as_deref(), CHUNK).await?;
             let Some(end) = rows.last() else { return Ok(digest) };
             last = Some(table.key_of(end));
-            rows.iter().for_each(|row| digest.add(row));
+            for row in &rows {
+                digest.add(row);
+            }
             read(rows.len() as u64);
         }
     }

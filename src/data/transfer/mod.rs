@@ -55,7 +55,9 @@ pub async fn copy(
         let rows = source.link().chunk(table, last.as_deref(), CHUNK).await?;
         let Some(end) = rows.last() else { return Ok(digest) };
         last = Some(table.key_of(end));
-        rows.iter().for_each(|row| digest.add(row));
+        for row in &rows {
+            digest.add(row);
+        }
         target.insert(table, &rows).await?;
         moved(rows.len() as u64);
     }

@@ -88,9 +88,9 @@ async fn table(link: &mut Link, name: String) -> Result<Table, Error> {
     );
     let columns = columns.await?.into_iter().map(|column| {
         let (column, kind) = column.split_once(' ').unwrap_or((&column, ""));
-        sort_of(kind).map(|sort| (column.to_owned(), sort)).ok_or_else(|| {
-            Error::Unfit(format!("{name}.{column} is {kind}, which is not among the portable types"))
-        })
+        sort_of(kind)
+            .map(|sort| (column.to_owned(), sort))
+            .ok_or_else(|| Error::Unfit(format!("{name}.{column} is {kind}, which is not among the portable types")))
     });
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let key = link.texts(
@@ -139,12 +139,7 @@ pub(super) async fn migrations(link: &mut Link) -> Result<Vec<String>, Error> {
 
 impl Link {
     /// The first column of every row, as text.
-    pub(super) async fn texts(
-        &mut self,
-        mysql: &str,
-        sqlite: &str,
-        values: &[Cell],
-    ) -> Result<Vec<String>, Error> {
+    pub(super) async fn texts(&mut self, mysql: &str, sqlite: &str, values: &[Cell]) -> Result<Vec<String>, Error> {
         let text = match self.wire() {
             Wire::MySql(_) => mysql,
             Wire::Sqlite(_) => sqlite,

@@ -77,7 +77,9 @@ impl Source {
             return differs(&format!("the migration {name:?}"));
         }
         if let Some(name) = self.migrations.iter().find(|name| !migrations.contains(name)) {
-            return Err(Error::Unfit(format!("the source was served by a newer version: it has the migration {name:?}")));
+            return Err(Error::Unfit(format!(
+                "the source was served by a newer version: it has the migration {name:?}"
+            )));
         }
         match tables.iter().find(|table| !self.tables.contains(table)) {
             Some(table) => differs(&format!("the table {}", table.name)),
@@ -122,7 +124,10 @@ async fn served(link: &mut Link, clock: &dyn Clock) -> Result<(), Error> {
 }
 
 fn busy(until: Timestamp) -> Error {
-    Error::Unfit(format!("the source is being served (a node holds a lease until {} ms): stop its nodes first", until.0))
+    Error::Unfit(format!(
+        "the source is being served (a node holds a lease until {} ms): stop its nodes first",
+        until.0
+    ))
 }
 
 /// Nobody may write until this connection lets go.
@@ -137,7 +142,9 @@ async fn lock(link: &mut Link, tables: &[Table]) -> Result<(), Error> {
         Wire::Sqlite(_) => link.script("BEGIN IMMEDIATE".to_owned()).await,
     };
     match locked {
-        Err(Error::Contended { .. }) => Err(Error::Unfit("somebody writes to the source: stop its nodes first".to_owned())),
+        Err(Error::Contended { .. }) => {
+            Err(Error::Unfit("somebody writes to the source: stop its nodes first".to_owned()))
+        }
         locked => locked,
     }
 }

@@ -1,7 +1,6 @@
 //! A MariaDB of this test process, or a MySQL in its place.
 
 use super::process::{Folder, ServerProcess, free_port, is_root, program};
-use crate::support::{on_mysql, variable};
 use std::{
     io::Read,
     net::TcpStream,
@@ -155,10 +154,16 @@ fn start(folder: &Path, port: u16) -> Option<ServerProcess> {
     process.wait_ready(|| greets(port)).then_some(process)
 }
 
+/// Whether `WEIZHAN_TEST_BACKEND` wants MySQL itself. Benches use this file too, and have no `support`.
+fn on_mysql() -> bool {
+    std::env::var_os("WEIZHAN_TEST_BACKEND").is_some_and(|backend| backend == "mysql")
+}
+
 /// MySQL's server: `WEIZHAN_TEST_MYSQLD`, or what `tests/mysql` made.
 fn mysqld() -> PathBuf {
-    let made = || concat!(env!("CARGO_MANIFEST_DIR"), "/target/mysql/mysqld").to_owned();
-    let path = PathBuf::from(variable("WEIZHAN_TEST_MYSQLD").unwrap_or_else(made));
+    let made = || concat!(env!("CARGO_MANIFEST_DIR"), "/target/mysql/mysqld").into();
+    let path =
+        PathBuf::from(std::env::var_os("WEIZHAN_TEST_MYSQLD").filter(|path| !path.is_empty()).unwrap_or_else(made));
     assert!(path.is_file(), "{} is not there; tests/mysql makes it", path.display());
     path
 }
