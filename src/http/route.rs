@@ -1,8 +1,8 @@
 //! Every route, one screen an audience.
 
 use super::{
-    address, admin, callback, cart, docs, flag, health, object, openapi, order, payment, problem::Problem, product, push,
-    refund, user,
+    address, admin, callback, cart, docs, flag, health, object, openapi, order, payment, problem::Problem, product,
+    push, refund, user,
 };
 use crate::app::App;
 use axum::Router;

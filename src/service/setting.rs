@@ -8,6 +8,8 @@ use crate::{
 };
 use serde_json::Value;
 
+/// The hint to all nodes that settings or flags were changed. They look by themselves too.
+pub const CHANGED: &str = "settings";
 /// Most changes that a history shows.
 const CHANGES_MAX: i64 = 100;
 
@@ -67,7 +69,7 @@ pub async fn change(
     known(name)?;
     let changed = attempt(|| change_once(app, clerk, name, version, value)).await?;
     app.refresh_settings().await?;
-    app.settings_due.notify_one();
+    app.cache.tell(CHANGED).await;
     Ok(changed)
 }
 
@@ -85,8 +87,7 @@ async fn change_once(
     if present != version {
         return Err(SettingRefusal::Changed { version: present }.into());
     }
-    let others: Vec<_> =
-        data::setting::list(&mut act).await?.into_iter().filter(|row| row.name != name).collect();
+    let others: Vec<_> = data::setting::list(&mut act).await?.into_iter().filter(|row| row.name != name).collect();
     let mut live = overlaid(app, &others);
     if let Some(value) = value {
         live = live
@@ -110,13 +111,8 @@ async fn change_once(
     if !moved {
         return Err(Fault::contended("the setting was changed at the same time").into());
     }
-    let change = SettingChange {
-        name: name.to_owned(),
-        version: next,
-        value: text,
-        staff_id: clerk.id,
-        changed_ms: app.now(),
-    };
+    let change =
+        SettingChange { name: name.to_owned(), version: next, value: text, staff_id: clerk.id, changed_ms: app.now() };
     data::setting::insert_change(&mut act, &change).await?;
     let detail = (before.map(|row| row.value), &change.value);
     act.commit::<SettingRefusal>(app, clerk, "setting.change", &format!("setting:{name}"), &detail).await?;
