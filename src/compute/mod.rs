@@ -11,14 +11,19 @@
 
 pub mod hot;
 pub mod lease;
+pub mod node;
 pub mod notice;
 pub mod schedule;
+pub mod setting;
 pub mod worker;
 
 use crate::app::App;
 
-/// Start the worker, the schedule and the looks for callbacks and for what other nodes changed; they stop with the application.
+/// Start the worker, the schedule, the looks for callbacks, for changed settings and for what other nodes changed, and the
+/// heartbeat of this node; they stop with the application.
 pub fn start(app: &App) {
+    app.spawn(node::keep(app.clone()));
+    app.spawn(setting::keep(app.clone()));
     app.spawn(worker::work(app.clone()));
     app.spawn(schedule::keep(app.clone()));
     app.spawn(notice::keep(app.clone()));

@@ -15,6 +15,7 @@ mod docs;
 mod door;
 mod extract;
 mod field;
+mod flag;
 mod greeting;
 mod health;
 mod object;

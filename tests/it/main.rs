@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "nothing outside can reach a test; `pub` marks what one file offers the others")]
 #![expect(clippy::unwrap_used, reason = "the hands of a test fail it where it cannot go on")]
 
+mod access_token;
 mod address;
 mod cache;
 mod cancellation;
@@ -13,9 +14,12 @@ mod contract;
 mod data;
 mod deploy;
 mod door;
+mod flag;
+mod freeze;
 mod http;
 mod job;
 mod kill;
+mod node;
 mod order;
 mod payment;
 mod price;
@@ -24,6 +28,7 @@ mod reconcile;
 mod refund;
 mod schedule;
 mod serve;
+mod setting;
 mod shipment;
 mod stock;
 mod support;
