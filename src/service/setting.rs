@@ -1,7 +1,7 @@
 //! Settings that staff change while the shop runs.
 
 use crate::{
-    app::{App, Live},
+    app::{App, Live, Settings},
     data,
     model::setting::{Setting, SettingChange, SettingRefusal},
     service::{Error, Fault, attempt, audit, staff::Clerk},
