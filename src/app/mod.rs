@@ -2,36 +2,41 @@
 //!
 //! [`App`] is a cheap clone. Swappable parts are enums; only the clock is a `dyn`, so that tests can hold it still.
 
+mod access_token;
 mod keys;
+mod meters;
+mod node;
 mod random;
+mod setting;
 mod settling;
 mod vault;
 
-pub use crate::cache::limit::{Caller, Limited};
+pub use crate::{
+    cache::limit::{Caller, Limited},
+    config::Live,
+};
 use crate::{
     cache::{self, Cache, limit::Limits},
     config::Config,
     data::{self, Database, Intake},
     model::{
-        id::{IdSource, SignInId},
+        id::IdSource,
         time::{Clock, Timestamp},
-        token::SignIn,
     },
     storage::{self, Storage},
     wechat::{self, Wechat},
 };
+use access_token::TokenRows;
 pub use keys::TokenKeys;
+pub use meters::{Callbacks, ENDS, Figures, METHODS, Meters, Route, Routes};
+pub use node::{NoNumber, Nodes, Role};
 pub use random::{random_bytes, random_number};
+pub use setting::{Settings, Snapshot};
 pub use settling::Settling;
-use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
+use std::{future::Future, ops::Deref, sync::Arc};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use vault::Vault;
-
-/// How long a sign-in is believed without asking the database: a revoked one may live on for so long elsewhere.
-pub const SIGN_IN_BELIEVED: Duration = Duration::from_secs(5);
-/// Sign-ins remembered at a time.
-const SIGN_INS_MAX: u64 = 50_000;
 
 /// The running application.
 #[derive(Clone)]
@@ -54,11 +59,9 @@ pub struct Parts {
     /// New ids.
     pub ids: IdSource,
     /// Seals personal data.
-    pub vault: Vault,
+    pub vault: Arc<Vault>,
     /// Signs tokens.
     pub token_keys: TokenKeys,
-    /// Sign-ins seen in the last seconds, with the moment they were read.
-    pub sign_ins: moka::sync::Cache<SignInId, Arc<(SignIn, Timestamp)>>,
     /// Rung when a job was enqueued that is due at once: a hint, the worker also looks by itself.
     pub jobs_due: Notify,
     /// Callbacks that are stored and are being settled.
@@ -69,22 +72,31 @@ pub struct Parts {
     pub limits: Limits,
     /// What no deployment switches off.
     pub guards: Guards,
+    /// This process among the nodes.
+    pub nodes: Nodes,
+    /// What a running shop can change: settings and flags.
+    pub settings: Settings,
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// What this node counts about itself.
+    pub meters: Meters,
 }
 
-/// Guards against requests whose client hangs up. They are never off, but in the test that shows what they are for.
+/// Guards against requests whose client hangs up and against values that come late to the cache. They are never off, but
+/// in the tests that show what they are for.
 #[derive(Debug, Clone, Copy)]
 pub struct Guards {
     /// Those of the database.
     pub database: data::Guards,
     /// A request is carried to its end, whether its client waits or not.
     pub finish_abandoned: bool,
+    /// Those of the cache.
+    pub cache: cache::Guards,
 }
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { database: data::Guards::default(), finish_abandoned: true }
+        Self { database: data::Guards::default(), finish_abandoned: true, cache: cache::Guards::default() }
     }
 }
 
@@ -113,42 +125,58 @@ pub enum Error {
     /// The storage.
     #[error("the storage could not be opened: {0}")]
     Storage(#[from] storage::Error),
+    /// The node number.
+    #[error("this process has no node number: {0}")]
+    Node(#[from] NoNumber),
     /// WeChat's settings.
     #[error("WeChat could not be set up: {0}")]
     Wechat(#[from] wechat::Error),
 }
 
 impl App {
-    /// Build it from the settings: open the database (and migrate it), cache and storage, prepare the WeChat client.
-    pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    /// Build it from the settings: open the database (and migrate it), cache and storage, prepare the WeChat client, and
+    /// take a node number. Every process that makes ids comes through here, so no two make the same; one whose clock is
+    /// held in hand has nobody beside it.
+    pub async fn open(config: Config, clock: Arc<dyn Clock>, role: Role) -> Result<Self, Error> {
         let database = Database::open(&config.database).await?;
-        Self::with_database(config, database, clock, Guards::default()).await
+        let app = Self::with_database(config, database, clock, Guards::default()).await?;
+        if app.clock.ticks() {
+            app.join(&role).await?;
+        }
+        Ok(app)
     }
 
-    /// Build it around a database that is open.
+    /// Build it around a database that is open, with the number of the settings, or 0, and no row that says so: for
+    /// tests.
     pub async fn with_database(
         config: Config,
         database: Database,
         clock: Arc<dyn Clock>,
         guards: Guards,
     ) -> Result<Self, Error> {
-        let cache = Cache::open(&config.cache, clock.clone()).await?;
+        let cache = Cache::open_guarded(&config.cache, clock.clone(), guards.cache).await?;
         let storage = Storage::open(&config.storage).await?;
-        let wechat = Wechat::new(&config.wechat, &config.pay, clock.clone())?;
-        Ok(Self(Arc::new(Parts {
+        let (vault, nodes) = (Arc::new(Vault::new(config.privacy.data_key.expose())), Nodes::default());
+        let tokens = TokenRows {
+            database: database.clone(),
+            vault: vault.clone(),
+            clock: clock.clone(),
+            holder: nodes.holder().to_owned(),
+        };
+        let wechat = Wechat::new(&config.wechat, &config.pay, clock.clone(), Arc::new(tokens))?;
+        let node = config.node.id.unwrap_or_default();
+        let app = Self(Arc::new(Parts {
             // Below half of what a second holds.
-            ids: IdSource::new(clock.clone(), config.node.id).salted(u16::from_le_bytes(random_bytes()) >> 1),
-            vault: Vault::new(config.privacy.data_key.expose()),
+            ids: IdSource::new(clock.clone(), node).salted(u16::from_le_bytes(random_bytes()) >> 1),
+            vault,
             token_keys: TokenKeys::new(&config.auth),
-            sign_ins: moka::sync::Cache::builder()
-                .max_capacity(SIGN_INS_MAX)
-                .time_to_live(Duration::from_mins(1))
-                .build(),
             jobs_due: Notify::new(),
             settling: Settling::default(),
             intake: Intake::new(database.clone(), config.database.callback_connections),
             limits: Limits::new(&config.limits),
             guards,
+            nodes,
+            settings: Settings::new(&config),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             config,
@@ -157,7 +185,10 @@ impl App {
             storage,
             wechat,
             clock,
-        })))
+            meters: Meters::default(),
+        }));
+        app.refresh_settings().await?;
+        Ok(app)
     }
 
     /// The present moment.
@@ -185,9 +216,29 @@ impl App {
         self.stop.cancel();
         self.jobs_due.notify_waiters();
         self.tasks.close();
-        self.tasks.wait().await;
+        self.wait_alive().await;
         self.intake.close();
         self.database.close().await;
+    }
+}
+
+impl App {
+    /// Wait for what is under way; the node number stays this process's meanwhile, and is given back then.
+    async fn wait_alive(&self) {
+        let finished = self.tasks.wait();
+        tokio::pin!(finished);
+        loop {
+            if let Err(error) = self.beat().await {
+                tracing::warn!(%error, "a stopping node could not give a sign of life");
+            }
+            tokio::select! {
+                () = &mut finished => break,
+                () = tokio::time::sleep(self.beat_every()) => {}
+            }
+        }
+        if let Err(error) = self.leave().await {
+            tracing::warn!(%error, "the node number could not be given back; it is free when its lease ends");
+        }
     }
 }
 

@@ -16,8 +16,12 @@ mod check;
 mod cluster;
 mod demo;
 mod dev;
+mod doctor;
+mod explain;
+mod lang;
 mod migrate;
 mod migrate_store;
+mod nodes;
 mod notify;
 mod openapi;
 mod private;
@@ -68,12 +72,18 @@ enum Command {
     MigrateStore(migrate_store::Args),
     /// Show the settings as `serve` would read them, without secrets, and every fault in them.
     Check,
+    /// Ask everything a deployment stands on whether it is well, and say what to do; exits 1 when something is not.
+    Doctor(doctor::Args),
+    /// What an error code of WeChat, WeChat Pay or of this server means, and what to do.
+    Explain(explain::Args),
     /// Recompute from the rows what must be true of them; exits 1 when anything is not.
     Verify(verify::Args),
     /// Compare days with WeChat's bills; exits 1 when a difference is open or a day could not be compared.
     Reconcile(reconcile::Args),
     /// Accounts of staff.
     Admin(admin::Args),
+    /// Show the nodes that serve the shop: number, address, state, leader, clock.
+    Nodes(nodes::Args),
     /// Put demo products into the shop; what is there already is left alone.
     Seed(seed::Args),
     /// Print the `OpenAPI` document.
@@ -110,9 +120,12 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Migrate => migrate::run(&sources).await,
         Command::MigrateStore(args) => migrate_store::run(args, &sources).await,
         Command::Check => check::run(&sources),
+        Command::Doctor(args) => doctor::run(args, &sources).await,
+        Command::Explain(args) => explain::run(&args),
         Command::Verify(args) => verify::run(args, &sources).await,
         Command::Reconcile(args) => reconcile::run(args, &sources).await,
         Command::Admin(args) => admin::run(args, &sources).await,
+        Command::Nodes(args) => nodes::run(args, &sources).await,
         Command::Seed(args) => seed::run(args, &sources).await,
         Command::Openapi => openapi::run(),
     }

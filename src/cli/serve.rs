@@ -1,8 +1,11 @@
 //! `weizhan serve`: one node of a deployment.
 
-use super::{Sources, notify, server::Server};
+use super::{
+    Sources, notify,
+    server::{self, Server},
+};
 use crate::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     config::{Config, Purpose},
     telemetry,
 };
@@ -31,15 +34,18 @@ pub(super) async fn serve(
 ) -> anyhow::Result<()> {
     let options: Vec<_> = args.listen.iter().map(|address| ("server.listen", address.to_string())).collect();
     let config = sources.load(purpose, &options)?;
-    telemetry::init(&config.log);
+    let traces = telemetry::init_serving(&config);
     // Before the database is opened: a port that is taken is told at once.
     let listener = listener(&config, inherited).await?;
     let address = listener.local_addr()?;
-    let app = App::open(config, Arc::new(SystemClock)).await?;
-    tracing::info!(%address, node = app.config.node.id, version = env!("CARGO_PKG_VERSION"), "serving");
-    let server = Server::start(app, listener);
+    let metrics = server::metrics_listener(&config).await?;
+    let app = App::open(config, Arc::new(SystemClock), Role::Server(address.to_string())).await?;
+    tracing::info!(%address, node = app.nodes.number(), version = env!("CARGO_PKG_VERSION"), "serving");
+    let server = Server::start(app, listener, metrics);
     notify::tell(sources.notify(), notify::READY);
-    server.run().await
+    let ended = server.run().await;
+    traces.finish().await;
+    ended
 }
 
 /// The socket that a supervisor holds open over restarts (`LISTEN_FDS`, as systemd does it), or one of our own.

@@ -1,10 +1,17 @@
 //! A running server: the application with both its doors open.
 
 use super::signal::asked_to_stop;
-use crate::{app::App, compute, http};
+use crate::{app::App, compute, config::Config, http, telemetry};
 use anyhow::{Context as _, bail};
 use std::{io, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
+
+/// The listener of figures, if the settings ask for one.
+pub(super) async fn metrics_listener(config: &Config) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = config.server.metrics_listen else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+    listener.map(Some).with_context(|| format!("server.metrics_listen {address} cannot be used"))
+}
 
 /// Jobs run and requests are answered.
 pub(super) struct Server {
@@ -14,8 +21,17 @@ pub(super) struct Server {
 
 impl Server {
     /// Open both doors.
-    pub(super) fn start(app: App, listener: TcpListener) -> Self {
+    pub(super) fn start(app: App, listener: TcpListener, metrics: Option<TcpListener>) -> Self {
         compute::start(&app);
+        if let Some(listener) = metrics {
+            let scraped = app.clone();
+            app.spawn(async move {
+                if let Err(error) = http::metrics::serve(&scraped, listener).await {
+                    tracing::error!(%error, "figures are no more to be had");
+                }
+            });
+        }
+        app.spawn(follow_filter(app.clone()));
         let served = app.clone();
         // One of the application's own tasks: shutting down waits for it before the database is closed.
         let serving = app.spawn(async move { http::serve(&served, listener).await });
@@ -47,6 +63,24 @@ impl Server {
                 ended.context("stopped with work under way: server.shutdown_timeout_ms is over")
             }
             _ = asked_to_stop() => bail!("stopped with work under way: told a second time"),
+        }
+    }
+}
+
+/// Log what the settings of the running shop say.
+async fn follow_filter(app: App) {
+    let (stopping, mut settings) = (app.stopping(), app.settings.subscribe());
+    let mut present = app.config.log.filter.clone();
+    loop {
+        let wanted = settings.borrow_and_update().live.log.filter.clone();
+        if wanted != present {
+            tracing::info!(filter = wanted, "what is logged was changed");
+            telemetry::set_filter(&wanted);
+            present = wanted;
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            changed = settings.changed() => if changed.is_err() { return },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Sources, Told};
 use crate::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     data::Database,
     service::verify::{self, Finding},
     telemetry,
@@ -27,7 +27,7 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     let config = sources.for_tools()?;
     telemetry::init(&config.log);
     // Migrated, if need be: the checks are written for the schema of this binary.
-    let app = App::open(config, Arc::new(SystemClock)).await?;
+    let app = App::open(config, Arc::new(SystemClock), Role::Tool).await?;
     let verified = on(&app.database, args.json).await;
     app.shut_down().await;
     verified

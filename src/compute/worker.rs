@@ -9,8 +9,12 @@ use crate::{
     },
     service::{self, Error, Fault, Never, attempt},
 };
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 /// Most characters of an error that a job keeps.
 const ERROR_CHARS_MAX: usize = 500;
@@ -64,15 +68,21 @@ pub async fn run_due(app: &App) -> Result<usize, Error<Never>> {
 }
 
 /// Free the jobs of workers that are gone, then claim up to `limit` due ones.
+///
+/// Leases go by the database's time, so that nobody whose clock is ahead takes the others for dead. What is due goes by
+/// this node's, which is nearly the same: a node whose clock is unsure claims nothing.
 async fn claim(app: &App, limit: usize) -> Result<Vec<Job>, Error<Never>> {
+    if !app.nodes.is_clock_sure() {
+        return Ok(Vec::new());
+    }
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let token = i64::from_le_bytes(random_bytes()) & i64::MAX;
     attempt(|| async {
-        let now = app.now();
         let mut session = app.database.write().await?;
-        data::job::sweep(&mut session, now).await?;
-        let until = now.plus(Duration::from_secs(app.config.jobs.lease_seconds));
-        let jobs = data::job::claim(&mut session, limit, token, until, now).await?;
+        let shared = app.shared_now(&mut session).await?;
+        data::job::sweep(&mut session, shared).await?;
+        let until = shared.plus(Duration::from_secs(app.config.jobs.lease_seconds));
+        let jobs = data::job::claim(&mut session, limit, token, until, app.now()).await?;
         session.commit().await?;
         Ok(jobs)
     })
@@ -82,15 +92,23 @@ async fn claim(app: &App, limit: usize) -> Result<Vec<Job>, Error<Never>> {
 /// Run one job in a task of its own, so that a panic is a failure of the job and of nothing else.
 async fn run(app: App, job: Job) {
     let Job { claim, work, attempts_max, .. } = job;
-    let kind = work.kind();
-    let task = app.spawn(perform(app.clone(), claim.clone(), work));
+    let (kind, began) = (work.kind(), Instant::now());
+    let span = tracing::debug_span!("job", otel.name = kind, job.id = %claim.id, attempt = claim.attempt);
+    let task = app.spawn(perform(app.clone(), claim.clone(), work).instrument(span));
     let outcome = match holding(&app, &claim, task).await {
         Ok(outcome) => outcome,
         Err(panic) => Err(format!("panicked: {panic}")),
     };
     match outcome {
-        Ok(()) => tracing::debug!(job.id = %claim.id, kind, attempt = claim.attempt, "job done"),
-        Err(error) => failed(&app, &claim, kind, attempts_max, &error).await,
+        Ok(()) => {
+            app.meters.runs.note(kind, "done", began.elapsed());
+            tracing::debug!(job.id = %claim.id, kind, attempt = claim.attempt, "job done");
+        }
+        Err(error) => {
+            let end = if claim.attempt >= attempts_max { "dead" } else { "failed" };
+            app.meters.runs.note(kind, end, began.elapsed());
+            failed(&app, &claim, kind, attempts_max, &error).await;
+        }
     }
 }
 
@@ -114,7 +132,8 @@ async fn holding<T>(app: &App, claim: &Claim, task: impl Future<Output = T>) -> 
 
 async fn extend(app: &App, claim: &Claim, lease: Duration) -> Result<(), Fault> {
     let mut session = app.database.write().await?;
-    data::job::extend(&mut session, claim, app.now().plus(lease)).await?;
+    let until = app.shared_now(&mut session).await?.plus(lease);
+    data::job::extend(&mut session, claim, until).await?;
     session.commit().await?;
     Ok(())
 }
@@ -140,6 +159,7 @@ async fn perform(app: App, claim: Claim, work: Work) -> Result<(), String> {
         Work::ReceiveOrder { order } => service::shipment::receive_in_time(&app, &claim, order).await.map_err(told),
         Work::HandlePush { push } => service::push::handle(&app, &claim, push).await.map_err(told),
         Work::ReconcileBills { slot } => service::reconcile::catch_up(&app, &claim, slot).await.map_err(told),
+        Work::ForgetCached { hot } => service::hot::forget_late(&app, &claim, &hot).await.map_err(told),
     }
 }
 

@@ -13,7 +13,9 @@
 mod check;
 mod fault;
 mod key;
+mod live;
 mod load;
+mod network;
 mod secret;
 mod secrets;
 mod settings;
@@ -23,6 +25,8 @@ mod wechat;
 
 pub use check::{DEV_MARK, DEV_MARK_PLAIN, Purpose};
 pub use fault::{Fault, Faults};
+pub use live::{Live, LiveLog, LivePay};
+pub use network::{Network, Networks};
 pub use secret::Secret;
 pub use settings::*;
 pub use wechat::{App, Pay, Wechat};

@@ -3,12 +3,10 @@
 //! No field has a default here: defaults stand in that file alone, and a test takes each key out of it and demands
 //! that the rest does not load. `config/default.toml` says more about each key than the sentences below.
 
-use super::{Pay, Secret, Wechat};
+use super::{Networks, Pay, Secret, Wechat};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
+use url::Url;
 
 /// All settings of a node.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -22,6 +20,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is logged.
     pub log: Log,
+    /// Traces.
+    pub telemetry: Telemetry,
     /// Rows.
     pub database: Database,
     /// Hot copies.
@@ -48,8 +48,42 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
-    /// 0 to 31, different on each node: part of every id.
-    pub id: u8,
+    /// 0 to 31, different on each node: part of every id; `None`: the process takes a free one.
+    #[serde(with = "auto_or_number")]
+    pub id: Option<u8>,
+    /// How long a number, and leadership, stay with a process that gives no sign of life.
+    pub lease_ms: u64,
+}
+
+/// A number, or the word `auto`, since TOML has no null to write into `default.toml`.
+mod auto_or_number {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(i64),
+        Word(String),
+    }
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<u8>, out: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(number) => out.serialize_u8(*number),
+            None => out.serialize_str("auto"),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u8>, D::Error> {
+        let wrong = |shown: String| D::Error::custom(format!("{shown} is neither `auto` nor 0 to 31"));
+        match Written::deserialize(input)? {
+            Written::Word(word) if word == "auto" => Ok(None),
+            Written::Word(word) => Err(wrong(format!("{word:?}"))),
+            Written::Number(number) => match u8::try_from(number) {
+                Ok(number) if number <= 31 => Ok(Some(number)),
+                _ => Err(wrong(number.to_string())),
+            },
+        }
+    }
 }
 
 /// Listening and the limits of a connection.
@@ -59,7 +93,7 @@ pub struct Server {
     /// Address and port to listen on.
     pub listen: SocketAddr,
     /// Peers whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Networks,
     /// Open connections.
     pub connections_max: usize,
     /// Time for the head of a request to arrive.
@@ -74,6 +108,11 @@ pub struct Server {
     pub drain_ms: u64,
     /// At shutdown: how long requests and jobs may take to finish.
     pub shutdown_timeout_ms: u64,
+    /// Address and port of figures for Prometheus.
+    #[serde(deserialize_with = "parsed_or_empty")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Whether WeChat Cloud Run is in front, and says who calls.
+    pub cloud_run: bool,
 }
 
 /// How often one caller may call; in requests per minute.
@@ -102,6 +141,18 @@ pub struct Log {
     pub format: LogFormat,
     /// Directives of tracing's `EnvFilter`.
     pub filter: String,
+    /// Which requests get a line.
+    pub requests: RequestLog,
+}
+
+/// Which requests get a line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestLog {
+    /// Each one.
+    All,
+    /// Those that we failed, and those that took longer than a second.
+    Failed,
 }
 
 /// The form of a log line.
@@ -112,6 +163,17 @@ pub enum LogFormat {
     Json,
     /// For people.
     Pretty,
+}
+
+/// Traces.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// Where traces are sent, over HTTP.
+    #[serde(deserialize_with = "parsed_or_empty")]
+    pub otlp_endpoint: Option<Url>,
+    /// Share of the requests that are traced; 0 to 1.
+    pub otlp_sample_ratio: f64,
 }
 
 /// Rows.
@@ -240,4 +302,14 @@ pub struct Jobs {
 /// A path; empty text means none, since TOML has no null to write into `default.toml`.
 pub(super) fn path_or_empty<'de, D: Deserializer<'de>>(input: D) -> Result<Option<PathBuf>, D::Error> {
     PathBuf::deserialize(input).map(|path| Some(path).filter(|path| !path.as_os_str().is_empty()))
+}
+
+/// A value that is read from text; empty text means none.
+fn parsed_or_empty<'de, D, T>(input: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: std::fmt::Display>,
+{
+    let text = String::deserialize(input)?;
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
 }

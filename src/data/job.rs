@@ -54,7 +54,10 @@ statements! {
     LIST_IN = (select!("state = ? AND id < ? ORDER BY id DESC LIMIT ?"));
     FIND = (select!("id = ?"));
     COUNT = "SELECT COUNT(*) FROM jobs WHERE state = ?";
+    COUNT_DUE = "SELECT COUNT(*) FROM jobs WHERE state = 'ready' AND run_ms <= ?";
     NEXT_DUE = "SELECT MIN(run_ms) FROM jobs WHERE state = 'ready'";
+    DISCARD = "DELETE FROM jobs WHERE id = ? AND state = 'running' AND lease_token = ?";
+    WITHDRAW = "DELETE FROM jobs WHERE id = ? AND state = 'ready'";
     PURGE = "DELETE FROM jobs WHERE state = 'done' AND ended_ms < ?";
 }
 
@@ -127,6 +130,14 @@ pub async fn claim(
 pub async fn finish(session: &mut Session, claim: &Claim, now: Timestamp) -> Result<bool, Error> {
     Ok(session.execute(FINISH, (now, claim.id, claim.lease_token)).await? == 1)
 }
+/// Done, and its row with it: for work that leaves nothing to look at. `false` when the lease was lost.
+pub async fn discard(session: &mut Session, claim: &Claim) -> Result<bool, Error> {
+    Ok(session.execute(DISCARD, (claim.id, claim.lease_token)).await? == 1)
+}
+/// Take back a job that nobody has begun, because what it was for has been done; `false` when it has been begun.
+pub async fn withdraw(session: &mut Session, id: JobId) -> Result<bool, Error> {
+    Ok(session.execute(WITHDRAW, (id,)).await? == 1)
+}
 /// Give it back, to be run again at `run_ms`.
 pub async fn retry(session: &mut Session, claim: &Claim, run_ms: Timestamp, error: &str) -> Result<bool, Error> {
     Ok(session.execute(RETRY, (run_ms, error, claim.id, claim.lease_token)).await? == 1)
@@ -178,6 +189,10 @@ pub async fn find(session: &mut Session, id: JobId) -> Result<Option<JobRow>, Er
 /// How many jobs are in a state.
 pub async fn count(session: &mut Session, state: JobState) -> Result<i64, Error> {
     session.number(COUNT, (state,)).await
+}
+/// How many jobs wait although their time has come.
+pub async fn count_due(session: &mut Session, now: Timestamp) -> Result<i64, Error> {
+    session.number(COUNT_DUE, (now,)).await
 }
 /// When the next job is due; `None` when nothing waits.
 pub async fn next_due(session: &mut Session) -> Result<Option<Timestamp>, Error> {

@@ -1,11 +1,11 @@
 //! Every route, one screen an audience.
 
 use super::{
-    address, admin, callback, cart, docs, door, health, object, openapi, order, payment, problem::Problem, product,
-    push, refund, user,
+    address, admin, callback, cart, docs, flag, health, measure, object, openapi, order, payment, problem::Problem,
+    product, push, refund, user,
 };
 use crate::app::App;
-use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
+use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouter},
@@ -16,6 +16,7 @@ use utoipa_axum::{
 fn public() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(user::sign_in))
+        .routes(routes!(user::sign_in_from_cloud))
         .routes(routes!(user::refresh))
         .routes(routes!(product::categories))
         .routes(routes!(product::list))
@@ -23,6 +24,7 @@ fn public() -> OpenApiRouter<App> {
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(object::view))
+        .routes(routes!(flag::list))
 }
 
 /// A signed-in buyer, about its own things.
@@ -76,6 +78,13 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::reconcile::differences))
         .routes(routes!(admin::reconcile::repair))
         .routes(routes!(admin::reconcile::dismiss))
+        .routes(routes!(admin::node::list))
+        .routes(routes!(admin::setting::list))
+        .routes(routes!(admin::setting::change))
+        .routes(routes!(admin::setting::history))
+        .routes(routes!(admin::flag::list))
+        .routes(routes!(admin::flag::put, admin::flag::remove))
+        .routes(routes!(admin::flag::history))
 }
 
 /// WeChat, which proves itself by its signature.
@@ -101,14 +110,13 @@ pub fn document() -> utoipa::openapi::OpenApi {
     openapi::finish(all().into_openapi())
 }
 
-/// The router of a node.
+/// The router of a node; what a request passes before it stands in [`door`](super::door).
 pub fn router(app: &App) -> Router {
     let (routes, document) = all().split_for_parts();
+    measure::prepare(app, &document);
     routes
         .merge(docs::routes(&openapi::finish(document)))
         .fallback(async || Problem::of("http.not_found"))
         .method_not_allowed_fallback(async || Problem::of("http.method_not_allowed"))
-        .layer(DefaultBodyLimit::max(app.config.server.body_bytes_max))
-        .layer(from_fn_with_state(app.clone(), door::pass))
         .with_state(app.clone())
 }

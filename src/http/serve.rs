@@ -1,20 +1,22 @@
 //! The accept loop: time-outs that hyper would not keep by itself, a cap on connections, and a drain at the end.
 
-use super::{greeting::Greeting, route};
+use super::{door, greeting::Greeting, route};
 use crate::app::App;
-use axum::{body::Body, extract::ConnectInfo, http::Request, response::Response};
-use hyper::body::Incoming;
+use axum::{Router, body::Body, http::Request, response::Response};
+use futures_util::FutureExt;
+use hyper::{
+    body::Incoming,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
-    service::TowerToHyperService,
 };
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
-use tower::{Service, ServiceExt};
 
 /// Serve until the application stops and what is under way is answered.
 pub async fn serve(app: &App, listener: TcpListener) -> io::Result<()> {
@@ -43,8 +45,8 @@ pub async fn serve(app: &App, listener: TcpListener) -> io::Result<()> {
             },
             () = stopping.cancelled() => break,
         };
-        let connection =
-            graceful.watch(builder.serve_connection(io_of(stream, head_time), service(&router, peer)).into_owned());
+        let connection = graceful
+            .watch(builder.serve_connection(io_of(stream, head_time), service(app, &router, peer)).into_owned());
         app.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error, "connection");
@@ -68,17 +70,16 @@ fn io_of(stream: TcpStream, patience: Duration) -> TokioIo<Greeting> {
     TokioIo::new(Greeting::new(stream, patience))
 }
 
+/// Answers the requests of one connection.
 fn service(
-    router: &axum::Router,
+    app: &App,
+    router: &Router,
     peer: SocketAddr,
-) -> TowerToHyperService<
-    impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + use<>,
-> {
-    let with_peer = move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.map(Body::new)
-    };
-    TowerToHyperService::new(router.clone().map_request(with_peer))
+) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + use<> {
+    let (app, router) = (app.clone(), router.clone());
+    service_fn(move |request: Request<Incoming>| {
+        door::pass(app.clone(), router.clone(), peer, request.map(Body::new)).map(Ok)
+    })
 }
 
 /// Answer with `Connection: close` for a while, so that clients leave by themselves; over as soon as nobody is here.

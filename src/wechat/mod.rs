@@ -10,8 +10,11 @@
 
 #[cfg(test)]
 mod desk;
+pub mod doctor;
 mod error;
 mod login;
+pub mod meaning;
+mod meter;
 pub mod pay;
 mod phone;
 mod platform;
@@ -22,15 +25,15 @@ mod transport;
 
 pub use error::{Error, ErrorKind};
 pub use login::LoginSession;
+pub use meter::Meter;
 pub use phone::Phone;
 pub use shipping::{
     DeliveryMode, LogisticsType, OrderKey, OrderState, ShippedOrder, ShippingInfo, ShippingParcel, UploadVerdict,
 };
+pub use token::{FetchLease, StoreError, Stored, StoredToken, TokenStore};
 
-use crate::{
-    config::{self, Secret},
-    model::time::Clock,
-};
+pub use crate::config::Secret;
+use crate::{config, model::time::Clock};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::task::TaskTracker;
 
@@ -45,8 +48,10 @@ struct Inner {
     platform_timeout: Duration,
     apps: HashMap<String, App>,
     merchant: pay::Merchant,
+    tokens: Arc<dyn TokenStore>,
     /// Certificate downloads, which outlive the request that needed them.
     tasks: TaskTracker,
+    meter: Meter,
 }
 
 struct App {
@@ -78,7 +83,13 @@ impl std::fmt::Debug for Wechat {
 
 impl Wechat {
     /// Reads keys and addresses; nothing is sent yet. Fails with [`ErrorKind::Config`] and the name of the setting.
-    pub fn new(wechat: &config::Wechat, pay: &config::Pay, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    /// The access tokens of all nodes are kept in `tokens`.
+    pub fn new(
+        wechat: &config::Wechat,
+        pay: &config::Pay,
+        clock: Arc<dyn Clock>,
+        tokens: Arc<dyn TokenStore>,
+    ) -> Result<Self, Error> {
         let app = |app: &config::App| App::new(app).map(|known| (app.appid.clone(), known));
         Ok(Self(Arc::new(Inner {
             http: transport::client()?,
@@ -87,7 +98,9 @@ impl Wechat {
             platform_timeout: Duration::from_millis(wechat.timeout_ms),
             apps: wechat.apps.iter().map(app).collect::<Result<_, _>>()?,
             merchant: pay::Merchant::new(pay)?,
+            tokens,
             tasks: TaskTracker::new(),
+            meter: Meter::default(),
         })))
     }
 

@@ -3,20 +3,29 @@
 #![expect(unreachable_pub, reason = "nothing outside can reach a test; `pub` marks what one file offers the others")]
 #![expect(clippy::unwrap_used, reason = "the hands of a test fail it where it cannot go on")]
 
+mod access_token;
 mod address;
 mod cache;
 mod cancellation;
 mod cart;
 mod chaos;
 mod cli;
+mod cloud;
 mod contract;
 mod data;
 mod deploy;
+mod doctor;
 mod door;
+mod explain;
+mod flag;
+mod freeze;
 mod http;
 mod job;
 mod kill;
+mod manifest;
+mod metric;
 mod migrate_store;
+mod node;
 mod order;
 mod payment;
 mod price;
@@ -26,10 +35,12 @@ mod refund;
 mod rolling;
 mod schedule;
 mod serve;
+mod setting;
 mod shipment;
 mod stock;
 mod support;
 mod suspense;
 mod token;
+mod trace;
 mod user;
 mod verify;

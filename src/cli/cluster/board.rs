@@ -77,14 +77,13 @@ pub(super) fn table(house: &House) -> String {
 fn written(rows: impl Iterator<Item = (usize, u16, View, Count)>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["node", "address", "state", "pid", "id", "up s", "answered", "5xx", "restarts", "deaths"]);
+    table.set_header(["node", "address", "state", "pid", "up s", "answered", "5xx", "restarts", "deaths"]);
     for (number, port, view, count) in rows {
         table.add_row([
             number.to_string(),
             format!("127.0.0.1:{port}"),
             view.state.word().to_owned(),
             view.pid.to_string(),
-            view.id.to_string(),
             view.since.elapsed().as_secs().to_string(),
             count.answered.to_string(),
             count.failed.to_string(),
@@ -103,7 +102,7 @@ mod tests {
 
     #[test]
     fn each_node_has_a_line_below_the_header() {
-        let view = View { state: State::Serving, pid: 4711, id: 3, since: Instant::now(), restarts: 2, deaths: 1 };
+        let view = View { state: State::Serving, pid: 4711, since: Instant::now(), restarts: 2, deaths: 1 };
         let count = Count { answered: 12, failed: 0 };
         let text = written([(1, 8081, view, count), (2, 8082, view, count)].into_iter());
         let lines: Vec<&str> = text.lines().collect();

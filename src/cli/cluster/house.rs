@@ -9,10 +9,14 @@ use super::{
     tally::Tally,
 };
 use crate::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     cli::{
         Sources,
-        demo::{directory::Directory, furnish, listen, settings},
+        demo::{
+            directory::Directory,
+            furnish, listen,
+            settings::{self, Addresses},
+        },
         private,
     },
     config::Purpose,
@@ -29,8 +33,6 @@ use std::{
 use tokio::{sync::Mutex as Turn, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Number in ids of the supervisor itself, which puts the demo products in; nodes have those below.
-const OWN_ID: u8 = 31;
 /// How long a server of other people may take to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -83,7 +85,7 @@ impl House {
         };
         neighbours.push(("redis", redis.as_ref().map_or("-".to_owned(), |(_, url)| after_at(url))));
         let simulator = settings::simulator(&directory)?;
-        let mut text = settings::of(&directory, &simulator, address, wechat)?;
+        let mut text = settings::of(&directory, &simulator, &Addresses { api: address, wechat, metrics: None })?;
         // The socket is handed over; several nodes behind one nginx drain as in the world.
         text["server"] = serde_json::json!({ "drain_ms": 2000, "shutdown_timeout_ms": 15_000 });
         text["database"] = serde_json::json!({ "url": database.url });
@@ -187,8 +189,8 @@ fn after_at(url: &str) -> String {
 
 /// Schema, account and products.
 async fn fill(directory: &Directory, sources: &Sources) -> anyhow::Result<()> {
-    let config = sources.load(Purpose::Dev, &[("node.id", OWN_ID.to_string()), ("log.filter", "warn".to_owned())])?;
-    let app = App::open(config, Arc::new(SystemClock)).await?;
+    let config = sources.load(Purpose::Dev, &[("log.filter", "warn".to_owned())])?;
+    let app = App::open(config, Arc::new(SystemClock), Role::Tool).await?;
     let filled = furnish(&app, directory).await;
     app.shut_down().await;
     filled

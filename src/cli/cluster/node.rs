@@ -7,10 +7,7 @@ use std::{
     os::fd::OwnedFd,
     path::PathBuf,
     process::Stdio,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::{net::UnixDatagram, process::Command, sync::Mutex as Turn};
@@ -63,8 +60,6 @@ pub(super) enum State {
 pub(super) struct View {
     pub(super) state: State,
     pub(super) pid: i32,
-    /// Number of the process in ids.
-    pub(super) id: u8,
     pub(super) since: Instant,
     /// How often it was replaced, on purpose.
     pub(super) restarts: u32,
@@ -80,7 +75,6 @@ pub(super) struct Node {
     pub(super) port: u16,
     socket: TcpListener,
     plan: Arc<Plan>,
-    launched: AtomicU32,
     /// Held while the process is exchanged.
     process: Turn<Option<Process>>,
     view: Mutex<View>,
@@ -90,16 +84,8 @@ impl Node {
     /// A node on this socket, without a process yet.
     pub(super) fn new(number: usize, socket: TcpListener, plan: Arc<Plan>) -> anyhow::Result<Self> {
         let port = socket.local_addr()?.port();
-        let view = View { state: State::Starting, pid: 0, id: 0, since: Instant::now(), restarts: 0, deaths: 0 };
-        Ok(Self {
-            number,
-            port,
-            socket,
-            plan,
-            launched: AtomicU32::new(0),
-            process: Turn::default(),
-            view: Mutex::new(view),
-        })
+        let view = View { state: State::Starting, pid: 0, since: Instant::now(), restarts: 0, deaths: 0 };
+        Ok(Self { number, port, socket, plan, process: Turn::default(), view: Mutex::new(view) })
     }
 
     /// What is shown of it.
@@ -118,24 +104,16 @@ impl Node {
         Ok(())
     }
 
-    /// Number in ids of the next process. Each node has three of its own, since two of its processes run side by side for
-    /// a moment; the supervisor has 31 when it puts the products in.
-    fn next_id(&self) -> u8 {
-        let turn = usize::try_from(self.launched.fetch_add(1, Ordering::Relaxed) % 3).unwrap_or_default();
-        u8::try_from((self.number - 1) * 3 + turn).unwrap_or(u8::MAX)
-    }
-
     /// A process more on the same socket, which serves.
     async fn launch(&self) -> anyhow::Result<Process> {
         let Plan { guard, program, config, logs, notify, stop } = &*self.plan;
-        let id = self.next_id();
-        let ear_place = notify.path().join(format!("{}-{id}", self.number));
+        let ear_place = notify.path().join(self.number.to_string());
         drop(std::fs::remove_file(&ear_place));
         let ear = UnixDatagram::bind(&ear_place).context("no socket to hear that a node serves")?;
         let socket = OwnedFd::from(self.socket.try_clone()?);
         let mut command = Command::new("/bin/sh");
         command.args(["-c", HAND_OVER]).arg(program).args(["cluster", "node", "--config"]).arg(config);
-        command.env("NOTIFY_SOCKET", &ear_place).env("WEIZHAN__NODE__ID", id.to_string()).stdin(Stdio::from(socket));
+        command.env("NOTIFY_SOCKET", &ear_place).stdin(Stdio::from(socket));
         let mut process = guard.start(&format!("node-{}", self.number), command, logs)?;
         let began = Instant::now();
         let mut told = [0; 256];
@@ -158,7 +136,7 @@ impl Node {
         }
         drop(std::fs::remove_file(&ear_place));
         let pid = process.pid();
-        self.note(|view| *view = View { state: State::Serving, pid, id, since: Instant::now(), ..*view });
+        self.note(|view| *view = View { state: State::Serving, pid, since: Instant::now(), ..*view });
         Ok(process)
     }
 
@@ -234,36 +212,6 @@ impl Node {
         match process {
             Some(process) => process.stop(STOP_PATIENCE).await,
             None => true,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn no_two_processes_of_a_cluster_share_a_number() {
-        let folder = tempfile::tempdir().expect("folder");
-        let plan = Arc::new(Plan {
-            guard: Arc::new(Guard::over(folder.path().join("processes"), folder.path()).expect("guard")),
-            program: PathBuf::from("weizhan"),
-            config: PathBuf::new(),
-            logs: PathBuf::new(),
-            notify: tempfile::tempdir().expect("folder"),
-            stop: CancellationToken::new(),
-        });
-        let nodes = (1..=8).map(|number| {
-            let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
-            Node::new(number, socket, plan.clone()).expect("a node")
-        });
-        let nodes: Vec<Node> = nodes.collect();
-        for _ in 0..5 {
-            // The old and the new process of each.
-            let mut ids: Vec<u8> = nodes.iter().flat_map(|node| [node.next_id(), node.next_id()]).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            assert!(ids.len() == 16 && ids.iter().all(|id| *id < 31), "{ids:?}");
         }
     }
 }

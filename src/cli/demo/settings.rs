@@ -34,13 +34,19 @@ pub(in crate::cli) fn simulator(directory: &Directory) -> anyhow::Result<Simulat
     Ok(Simulator::new(options)?)
 }
 
+/// Who listens where.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cli) struct Addresses {
+    pub(in crate::cli) api: SocketAddr,
+    pub(in crate::cli) wechat: SocketAddr,
+    /// Figures; several nodes on one machine have none.
+    pub(in crate::cli) metrics: Option<SocketAddr>,
+}
+
 /// The settings for these addresses, on SQLite; makes the secrets that they name, and tells WeChat where the shop is.
-pub(in crate::cli) fn of(
-    directory: &Directory,
-    simulator: &Simulator,
-    api: SocketAddr,
-    wechat: SocketAddr,
-) -> anyhow::Result<Value> {
+pub(in crate::cli) fn of(directory: &Directory, simulator: &Simulator, addresses: &Addresses) -> anyhow::Result<Value> {
+    let Addresses { api, wechat, metrics } = *addresses;
+    let metrics = metrics.map(|address| address.to_string()).unwrap_or_default();
     directory.secret("token_key", 64)?;
     directory.secret("data_key", 64)?;
     let push = PushTarget {
@@ -58,7 +64,7 @@ pub(in crate::cli) fn of(
     let secret = |name: &str| text(directory.secret_file(name));
     let (api_url, wechat_url) = (format!("http://{api}"), format!("http://{wechat}"));
     Ok(json!({
-        "server": { "listen": api, "drain_ms": 0, "shutdown_timeout_ms": 10_000 },
+        "server": { "listen": api, "metrics_listen": metrics, "drain_ms": 0, "shutdown_timeout_ms": 10_000 },
         "limits": {
             "per_ip_per_minute": PLENTY_PER_MINUTE,
             "per_user_per_minute": PLENTY_PER_MINUTE,
@@ -67,7 +73,7 @@ pub(in crate::cli) fn of(
             "phone_per_user_per_minute": PLENTY_PER_MINUTE,
             "staff_sign_in_per_ip_per_minute": PLENTY_PER_MINUTE,
         },
-        "log": { "format": "pretty" },
+        "log": { "format": "pretty", "requests": "all" },
         "database": { "url": format!("sqlite:{}", in_url(&text(directory.file("shop.db"))?)) },
         "storage": { "directory": text(directory.file("objects"))? },
         "auth": { "token_key_file": secret("token_key")? },
@@ -116,11 +122,13 @@ mod tests {
         let directory = Directory::open(&folder.path().join("50% 店?"), "dev", false).expect("opened").expect("free");
         let simulator = simulator(&directory).expect("simulator");
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let settings = of(&directory, &simulator, address(1), address(2)).expect("settings");
+        let addresses = Addresses { api: address(1), wechat: address(2), metrics: Some(address(3)) };
+        let settings = of(&directory, &simulator, &addresses).expect("settings");
         let file = write(&directory, &settings).expect("written");
         let load = |purpose| Config::load_for(purpose, Some(&file), std::iter::empty(), &[]);
         let config = load(Purpose::Dev).expect("good for a laptop");
         assert_eq!(config.server.listen.port(), 1);
+        assert_eq!(config.server.metrics_listen.map(|address| address.port()), Some(3));
         assert_eq!(config.pay.api_v3_key.expose().len(), 32);
         assert!(config.database.url.expose().ends_with("50%25 店%3F/shop.db"));
         let faults = load(Purpose::Serve).expect_err("refused").0;

@@ -1,15 +1,23 @@
-//! What the process says about itself: log lines on standard error, the id of a request, and what must never be said.
+//! What the process says about itself: log lines on standard error, figures, traces, the id of a request, and what must
+//! never be said.
 //!
-//! It may use `config` alone. A line is one line whatever a caller put into a header: control characters are escaped
+//! It may use `config` alone; everybody may count with [`meter`]. A line is one line whatever a caller put into a header: control characters are escaped
 //! by the writer, after all formatting, so no field can forget it. Secrets are kept out where they would come in:
 //! addresses and headers are logged through [`redact_url`] and [`redact_headers`].
 
-use crate::config::{Log, LogFormat};
+pub mod exposition;
+pub mod meter;
+pub mod trace;
+
+use crate::config::{Config, Log, LogFormat};
 use axum::http::HeaderMap;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use std::{borrow::Cow, fmt, io};
+use std::{borrow::Cow, cell::RefCell, fmt, io, sync::OnceLock};
 use tracing::Subscriber;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt as _, registry::LookupSpan, reload,
+    util::SubscriberInitExt as _,
+};
 
 /// Names of query parameters and headers whose values open doors: WeChat's own, COS's and ours. Lower case.
 const SECRET_NAMES: [&str; 17] = [
@@ -35,21 +43,66 @@ const SECRET_NAMES: [&str; 17] = [
 /// What stands in place of a secret.
 const REDACTED: &str = "***";
 
+/// Puts another filter into the subscriber of this process.
+type FilterHandle = Box<dyn Fn(EnvFilter) + Send + Sync>;
+static FILTER: OnceLock<FilterHandle> = OnceLock::new();
+
 /// Log from now on as these settings say. A second call changes nothing, so tests may call it as they like.
 pub fn init(log: &Log) {
-    let _ = subscriber(log, io::stderr).try_init();
+    let _ = tracing_subscriber::registry().with(changeable(log)).with(lines(log, io::stderr)).try_init();
 }
 
-fn subscriber<W>(log: &Log, writer: W) -> Box<dyn Subscriber + Send + Sync>
+/// Log, and send traces if the settings say where to; for a process that serves.
+pub fn init_serving(config: &Config) -> trace::Traces {
+    #[cfg(feature = "otlp")]
+    if let Some((layer, traces)) = trace::otlp::layer(&config.telemetry) {
+        let lines = lines(&config.log, io::stderr).with_filter(changeable(&config.log));
+        let _ = tracing_subscriber::registry().with(lines).with(layer).try_init();
+        return traces;
+    }
+    init(&config.log);
+    if config.telemetry.otlp_endpoint.is_some() && !trace::is_on() {
+        tracing::warn!("telemetry.otlp_endpoint is set and this binary sends no traces");
+    }
+    trace::Traces::default()
+}
+
+/// Log from now on what these directives say; what cannot be read changes nothing.
+pub fn set_filter(directives: &str) {
+    if let (Some(put), Ok(filter)) = (FILTER.get(), EnvFilter::try_new(directives)) {
+        put(filter);
+    }
+}
+
+/// The filter of the settings, which [`set_filter`] replaces.
+fn changeable<S: Subscriber>(log: &Log) -> reload::Layer<EnvFilter, S> {
+    let (layer, handle) = reload::Layer::new(filter(log));
+    let _ = FILTER.set(Box::new(move |filter| drop(handle.reload(filter))));
+    layer
+}
+
+/// `Config::check` has refused a filter that cannot be read; a log that says too much beats none.
+fn filter(log: &Log) -> EnvFilter {
+    EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
+#[cfg(test)]
+fn subscriber<W>(log: &Log, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // `Config::check` has refused a filter that cannot be read; a log that says too much beats none.
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(OneLine(writer)).with_ansi(false);
+    tracing_subscriber::registry().with(filter(log)).with(lines(log, writer))
+}
+
+fn lines<S, W>(log: &Log, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(OneLine(writer)).with_ansi(false);
     match log.format {
-        LogFormat::Json => Box::new(lines.json().flatten_event(true).with_span_list(false).finish()),
-        LogFormat::Pretty => Box::new(lines.finish()),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Pretty => lines.boxed(),
     }
 }
 
@@ -98,26 +151,42 @@ fn escape(text: &str) -> Cow<'_, str> {
 
 /// Names one request in the log, in the answer's `X-Request-Id` and in a Problem: 16 url-safe characters, random, so
 /// that it tells nothing of how many there are.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(transparent)]
-pub struct RequestId(String);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId([u8; ID_CHARS]);
+
+/// 96 bits in base64.
+const ID_CHARS: usize = 16;
+const ID_BYTES: usize = 12;
+
+thread_local! {
+    /// Random bytes in stock and how many of them are used: one call for many ids costs little more than one for one.
+    static STOCK: RefCell<([u8; ID_BYTES * 256], usize)> = const { RefCell::new(([0; ID_BYTES * 256], ID_BYTES * 256)) };
+}
 
 impl RequestId {
     /// A new one: 96 random bits.
     pub fn random() -> Self {
-        let mut bytes = [0; 12];
-        aws_lc_rs::rand::fill(&mut bytes).expect("the system gives random bytes or the library aborts");
-        Self(URL_SAFE_NO_PAD.encode(bytes))
+        STOCK.with_borrow_mut(|(stock, used)| {
+            if *used == stock.len() {
+                aws_lc_rs::rand::fill(stock).expect("the system gives random bytes or the library aborts");
+                *used = 0;
+            }
+            let mut text = [b'-'; ID_CHARS];
+            // It fits: 12 bytes are 16 characters without padding.
+            drop(URL_SAFE_NO_PAD.encode_slice(&stock[*used..*used + ID_BYTES], &mut text));
+            *used += ID_BYTES;
+            Self(text)
+        })
     }
     /// The 16 characters.
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -167,6 +236,7 @@ pub fn redact_headers(headers: &HeaderMap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RequestLog;
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
@@ -183,7 +253,7 @@ mod tests {
     fn logged(format: LogFormat, filter: &str, say: impl FnOnce()) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        let log = Log { format, filter: filter.into() };
+        let log = Log { format, filter: filter.into(), requests: RequestLog::All };
         tracing::subscriber::with_default(subscriber(&log, move || writer.clone()), say);
         String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
     }
