@@ -84,7 +84,7 @@ impl Crew {
     async fn new(guard: &str) -> Self {
         let mut shop = Deployment::new().await;
         let url = fresh_mariadb(&servers::mariadb().url_base()).await;
-        let lease = Duration::from_millis(if full() { 1_000 } else { 500 });
+        let lease = Duration::from_millis(if full() { 1_000 } else { 800 });
         shop.set("database.url", url.leak());
         shop.set("database.connections_max", "4");
         shop.set("database.callback_connections", "1");
