@@ -16,6 +16,7 @@
 
 mod bells;
 mod breaker;
+pub mod doctor;
 mod fifo;
 mod flight;
 mod key;

@@ -1,10 +1,17 @@
 //! A running server: the application with both its doors open.
 
 use super::signal::asked_to_stop;
-use crate::{app::App, compute, http, telemetry};
+use crate::{app::App, compute, config::Config, http, telemetry};
 use anyhow::{Context as _, bail};
 use std::{io, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
+
+/// The listener of figures, if the settings ask for one.
+pub(super) async fn metrics_listener(config: &Config) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = config.server.metrics_listen else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+    listener.map(Some).with_context(|| format!("server.metrics_listen {address} cannot be used"))
+}
 
 /// Jobs run and requests are answered.
 pub(super) struct Server {
@@ -14,8 +21,16 @@ pub(super) struct Server {
 
 impl Server {
     /// Open both doors.
-    pub(super) fn start(app: App, listener: TcpListener) -> Self {
+    pub(super) fn start(app: App, listener: TcpListener, metrics: Option<TcpListener>) -> Self {
         compute::start(&app);
+        if let Some(listener) = metrics {
+            let scraped = app.clone();
+            app.spawn(async move {
+                if let Err(error) = http::metrics::serve(&scraped, listener).await {
+                    tracing::error!(%error, "figures are no more to be had");
+                }
+            });
+        }
         app.spawn(follow_filter(app.clone()));
         let served = app.clone();
         // One of the application's own tasks: shutting down waits for it before the database is closed.

@@ -28,7 +28,7 @@ async fn node() -> u16 {
 }
 
 /// The files of `deploy` with the places of this test; each must be there to be replaced.
-fn settings(folder: &Path, tls: u16, plain: u16, nodes: [u16; 2]) -> String {
+fn settings(folder: &Path, tls: u16, plain: u16, nodes: [u16; 3]) -> String {
     let replace = |text: &str, pairs: &[(&str, String)]| {
         pairs.iter().fold(text.to_owned(), |text, (from, to)| {
             assert!(text.contains(from), "{from} is no more in deploy/");
@@ -37,7 +37,9 @@ fn settings(folder: &Path, tls: u16, plain: u16, nodes: [u16; 2]) -> String {
     };
     let upstream = include_str!("../../deploy/upstream.conf");
     let nodes = nodes.map(|port| format!("127.0.0.1:{port}"));
-    let upstream = replace(upstream, &[("node0:8080", nodes[0].clone()), ("node1:8080", nodes[1].clone())]);
+    let places = ["node0:8080", "node1:8080", "node2:8080"];
+    let pairs: Vec<_> = places.into_iter().zip(nodes).collect();
+    let upstream = replace(upstream, &pairs);
     std::fs::write(folder.join("upstream.conf"), upstream).unwrap();
     let key = rcgen::generate_simple_self_signed(["shop.example".to_owned()]).unwrap();
     std::fs::write(folder.join("tls.pem"), key.cert.pem()).unwrap();
@@ -76,8 +78,8 @@ impl Front {
     async fn new() -> Self {
         let folder = Folder::new("nginx");
         let (tls, plain, dead) = (free_port(), free_port(), free_port());
-        // One of the two nodes does not listen.
-        let text = settings(folder.path(), tls, plain, [dead, node().await]);
+        // One of the three nodes does not listen.
+        let text = settings(folder.path(), tls, plain, [dead, node().await, node().await]);
         let file = folder.path().join("nginx.conf");
         std::fs::write(&file, text).unwrap();
         let arguments = ["-e", "stderr", "-p", ".", "-c", file.to_str().unwrap()];
@@ -137,6 +139,9 @@ async fn bodies_are_limited_and_callbacks_more_so() {
         ("/callback/wechat/pay", 64 * 1024, StatusCode::OK),
         ("/callback/wechat/pay", 64 * 1024 + 1, StatusCode::PAYLOAD_TOO_LARGE),
         ("/metrics", 0, StatusCode::NOT_FOUND),
+        ("/v1/login/cloud", 16 * 1024 + 1, StatusCode::PAYLOAD_TOO_LARGE),
+        ("/admin/v1/sign-in", 16 * 1024 + 1, StatusCode::PAYLOAD_TOO_LARGE),
+        ("/healthz", 0, StatusCode::OK),
     ] {
         let answer = front.post(path, bytes).send().await.unwrap();
         assert_eq!(answer.status(), status, "{path} with {bytes}");
@@ -156,4 +161,18 @@ async fn a_node_that_is_down_is_not_noticed_and_plain_http_leads_to_tls() {
     let answer = front.client.get(format!("http://127.0.0.1:{}/a?b=1", front.plain)).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::PERMANENT_REDIRECT);
     assert_eq!(answer.headers()["location"], "https://127.0.0.1/a?b=1");
+}
+
+#[tokio::test]
+async fn whoever_tries_passwords_in_a_flood_is_stopped_at_the_edge() {
+    if backend() != Backend::Mariadb {
+        return;
+    }
+    let front = Front::new().await;
+    let tries = (0..60).map(|_| front.post("/admin/v1/sign-in", 1).send());
+    let statuses: Vec<_> =
+        futures_util::future::join_all(tries).await.into_iter().map(|answer| answer.unwrap().status()).collect();
+    let refused = statuses.iter().filter(|status| **status == StatusCode::TOO_MANY_REQUESTS).count();
+    let passed = statuses.iter().filter(|status| **status == StatusCode::OK).count();
+    assert!(passed >= 20 && refused >= 20 && passed + refused == 60, "{passed} passed, {refused} refused");
 }

@@ -9,10 +9,10 @@
 mod access;
 mod garbage;
 mod migrate;
-mod openapi;
+pub mod openapi;
 mod problems;
 mod schema;
-mod source;
+pub mod source;
 mod statements;
 mod tidy;
 mod tried;
