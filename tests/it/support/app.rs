@@ -5,6 +5,7 @@ use super::{
     Backend, backend,
     client::{Client, User},
     servers::{self, process::Folder},
+    with_redis,
 };
 use sqlx::{Connection, Executor};
 use std::{
@@ -308,7 +309,7 @@ pub fn settings(
         ("limits.phone_per_user_per_minute", many()),
         ("limits.staff_sign_in_per_ip_per_minute", many()),
     ];
-    if backend() == Backend::Mariadb {
+    if with_redis() {
         let number = COUNT.fetch_add(1, Ordering::Relaxed) % 4096;
         settings.push(("cache.redis_url", format!("{}/{number}", servers::redis().url().trim_end_matches('/'))));
     }
