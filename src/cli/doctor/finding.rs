@@ -2,6 +2,7 @@
 
 use crate::cli::lang::{Lang, Said};
 use serde::Serialize;
+use std::fmt::Write as _;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -55,7 +56,9 @@ impl Finding {
             Lang::En => vec![&remedy.en],
             Lang::Both => vec![&remedy.zh, &remedy.en],
         });
-        lines.for_each(|line| text.push_str(&format!("    → {line}\n")));
+        for line in lines {
+            let _ = writeln!(text, "    → {line}");
+        }
         text
     }
 }

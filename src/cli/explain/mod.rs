@@ -11,7 +11,7 @@ use crate::{
     wechat::meaning::{self, Speaker},
 };
 use serde::Serialize;
-use std::io::Write as _;
+use std::{fmt::Write as _, io::Write as _};
 
 /// Options of `explain`.
 #[derive(Debug, clap::Args)]
@@ -124,7 +124,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 
 fn text(known: &Explained, lang: Lang) -> String {
     let mut text = format!("{}  {}\n", known.code, known.speaker.show(lang));
-    let mut line = |label: &str, words: &str| text.push_str(&format!("  {label}  {words}\n"));
+    let mut line = |label: &str, words: &str| {
+        let _ = writeln!(text, "  {label}  {words}");
+    };
     if lang != Lang::En {
         line("原因", &known.cause.zh);
         line("办法", &known.remedy.zh);
