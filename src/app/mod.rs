@@ -2,12 +2,13 @@
 //!
 //! [`App`] is a cheap clone. Swappable parts are enums; only the clock is a `dyn`, so that tests can hold it still.
 
+mod gate;
 mod keys;
 mod random;
 mod settling;
 mod vault;
 
-pub use crate::cache::limit::{Caller, Limited};
+pub use crate::cache::limit::{Caller, LimitCounts, Limited, Standing, TooMany};
 use crate::{
     cache::{self, Cache, limit::Limits},
     config::Config,
@@ -20,6 +21,7 @@ use crate::{
     storage::{self, Storage},
     wechat::{self, Wechat},
 };
+pub use gate::{Class, Gate, GateCounts, Gates, Permit};
 pub use keys::TokenKeys;
 pub use random::{random_bytes, random_number};
 pub use settling::Settling;
@@ -69,6 +71,8 @@ pub struct Parts {
     pub limits: Limits,
     /// What no deployment switches off.
     pub guards: Guards,
+    /// How many requests of each class are worked on.
+    pub gates: Gates,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -147,8 +151,9 @@ impl App {
             jobs_due: Notify::new(),
             settling: Settling::default(),
             intake: Intake::new(database.clone(), config.database.callback_connections),
-            limits: Limits::new(&config.limits),
+            limits: Limits::open(&config.limits, &config.cache)?,
             guards,
+            gates: Gates::new(&config.overload, config.database.connections_max),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             config,

@@ -4,6 +4,7 @@ use super::{Sources, server::Server};
 use crate::{
     app::{App, SystemClock},
     config::{Config, Purpose},
+    http::Socket,
     telemetry,
 };
 use anyhow::Context as _;
@@ -23,19 +24,22 @@ pub(super) async fn run(args: Args, sources: &Sources, inherited: listenfd::List
     let config = sources.load(Purpose::Serve, &options)?;
     telemetry::init(&config.log);
     // Before the database is opened: a port that is taken is told at once.
-    let listener = listener(&config, inherited).await?;
-    let address = listener.local_addr()?;
+    let (listener, address) = listener(&config, inherited).await?;
     let app = App::open(config, Arc::new(SystemClock)).await?;
     tracing::info!(%address, node = app.config.node.id, version = env!("CARGO_PKG_VERSION"), "serving");
     Server::start(app, listener).run().await
 }
 
 /// The socket that a supervisor holds open over restarts (`LISTEN_FDS`, as systemd does it), or one of our own.
-async fn listener(config: &Config, mut inherited: listenfd::ListenFd) -> anyhow::Result<TcpListener> {
+async fn listener(config: &Config, mut inherited: listenfd::ListenFd) -> anyhow::Result<(Socket, SocketAddr)> {
     if let Some(socket) = inherited.take_tcp_listener(0).context("the inherited socket is not a TCP listener")? {
         socket.set_nonblocking(true)?;
-        return TcpListener::from_std(socket).context("the inherited socket cannot be used");
+        let listener = TcpListener::from_std(socket).context("the inherited socket cannot be used")?;
+        let address = listener.local_addr()?;
+        return Ok((Socket::Shared(listener), address));
     }
     let address = config.server.listen;
-    TcpListener::bind(address).await.with_context(|| format!("server.listen {address} cannot be used"))
+    let listener = TcpListener::bind(address).await.with_context(|| format!("server.listen {address} cannot be used"))?;
+    let address = listener.local_addr()?;
+    Ok((Socket::Own(listener), address))
 }

@@ -1,10 +1,14 @@
 //! A running server: the application with both its doors open.
 
 use super::signal::asked_to_stop;
-use crate::{app::App, compute, http};
+use crate::{
+    app::App,
+    compute,
+    http::{self, Socket},
+};
 use anyhow::{Context as _, bail};
 use std::{io, time::Duration};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 /// Jobs run and requests are answered.
 pub(super) struct Server {
@@ -14,11 +18,11 @@ pub(super) struct Server {
 
 impl Server {
     /// Open both doors.
-    pub(super) fn start(app: App, listener: TcpListener) -> Self {
+    pub(super) fn start(app: App, socket: impl Into<Socket>) -> Self {
         compute::start(&app);
-        let served = app.clone();
+        let (served, socket) = (app.clone(), socket.into());
         // One of the application's own tasks: shutting down waits for it before the database is closed.
-        let serving = app.spawn(async move { http::serve(&served, listener).await });
+        let serving = app.spawn(async move { http::serve(&served, socket).await });
         Self { app, serving }
     }
 

@@ -1,7 +1,9 @@
 //! What every request passes: its name and origin, limits, time-out, panics, problems, headers of the answer.
 
 use super::{
-    extract::{Origin, limit},
+    extract::Origin,
+    gate,
+    limit::limit,
     problem::{Problem, render},
 };
 use crate::{
@@ -47,11 +49,12 @@ async fn within_limits(app: App, origin: &Origin, request: Request, next: Next) 
     let path = request.uri().path();
     // WeChat's addresses change and its notices must arrive; the health of a node is asked by machines.
     let unlimited = path.starts_with("/callback/") || path == "/healthz" || path == "/readyz";
-    if !unlimited && let Err(problem) = limit(&app, Limited::Address, Caller::at(origin.ip)) {
+    if !unlimited && let Err(problem) = limit(&app, Limited::Address, Caller::at(origin.ip)).await {
         return problem.into_response();
     }
     let patience = Duration::from_millis(app.config.server.handler_timeout_ms);
-    let work = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let inside = app.clone();
+    let work = AssertUnwindSafe(async move { gate::pass(&inside, request, next).await }).catch_unwind();
     let outcome = if app.guards.finish_abandoned {
         // A client that hangs up drops this future. The work runs in a task of its own and is only awaited here, so that
         // what writes ends in a commit or an undo and never in between. What reads too: a statement that is dropped

@@ -1,7 +1,8 @@
 //! Signing in, and what a person keeps here.
 
 use super::{
-    extract::{Buyer, Origin, Valid, limit},
+    extract::{Buyer, Origin, Valid},
+    limit::limit,
     problem::Problem,
 };
 use crate::{
@@ -119,7 +120,7 @@ pub(super) async fn sign_in(
     origin: Origin,
     Valid(body): Valid<SignIn>,
 ) -> Result<Json<SignedIn>, Problem> {
-    origin.limit(&app, Limited::SignIn)?;
+    origin.limit(&app, Limited::SignIn).await?;
     let (profile, tokens) = service::user::sign_in(&app, &body.appid, &body.code).await?;
     Ok(Json(SignedIn { tokens: tokens.into(), user: profile.into() }))
 }
@@ -133,7 +134,7 @@ pub(super) async fn refresh(
     origin: Origin,
     Valid(body): Valid<RefreshToken>,
 ) -> Result<Json<TokensView>, Problem> {
-    origin.limit(&app, Limited::SignIn)?;
+    origin.limit(&app, Limited::SignIn).await?;
     Ok(Json(service::token::refresh(&app, Audience::Buyer, &body.refresh_token).await?.into()))
 }
 
@@ -171,6 +172,6 @@ pub(super) async fn bind_phone(
     Buyer(buyer): Buyer,
     Valid(body): Valid<BindPhone>,
 ) -> Result<Json<UserView>, Problem> {
-    limit(&app, Limited::Phone, Caller::User(buyer.id.0))?;
+    limit(&app, Limited::Phone, Caller::User(buyer.id.0)).await?;
     Ok(Json(service::user::bind_phone(&app, &buyer, &body.code).await?.into()))
 }
