@@ -28,7 +28,7 @@ async fn node() -> u16 {
 }
 
 /// The files of `deploy` with the places of this test; each must be there to be replaced.
-fn settings(folder: &Path, tls: u16, plain: u16, nodes: [u16; 2]) -> String {
+fn settings(folder: &Path, tls: u16, plain: u16, nodes: &[u16]) -> String {
     let replace = |text: &str, pairs: &[(&str, String)]| {
         pairs.iter().fold(text.to_owned(), |text, (from, to)| {
             assert!(text.contains(from), "{from} is no more in deploy/");
@@ -36,8 +36,11 @@ fn settings(folder: &Path, tls: u16, plain: u16, nodes: [u16; 2]) -> String {
         })
     };
     let upstream = include_str!("../../deploy/upstream.conf");
-    let nodes = nodes.map(|port| format!("127.0.0.1:{port}"));
-    let upstream = replace(upstream, &[("node0:8080", nodes[0].clone()), ("node1:8080", nodes[1].clone())]);
+    let (first, others) = nodes.split_first().expect("a node");
+    let others = others.iter().map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>();
+    // Each node beyond the second has a line like that of the second.
+    let others = others.join(" max_fails=0;\n    server ");
+    let upstream = replace(upstream, &[("node0:8080", format!("127.0.0.1:{first}")), ("node1:8080", others)]);
     std::fs::write(folder.join("upstream.conf"), upstream).unwrap();
     let key = rcgen::generate_simple_self_signed(["shop.example".to_owned()]).unwrap();
     std::fs::write(folder.join("tls.pem"), key.cert.pem()).unwrap();
@@ -64,20 +67,28 @@ fn settings(folder: &Path, tls: u16, plain: u16, nodes: [u16; 2]) -> String {
     replace(include_str!("../../deploy/nginx.conf"), &pairs)
 }
 
-struct Front {
-    tls: u16,
+/// nginx with the settings of `deploy`, before nodes.
+pub struct Front {
+    /// Where it speaks TLS.
+    pub tls: u16,
     plain: u16,
-    client: reqwest::Client,
+    /// Believes its certificate.
+    pub client: reqwest::Client,
     _nginx: ServerProcess,
     _folder: Folder,
 }
 
 impl Front {
+    /// Before two nodes, of which one does not listen and the other tells what it got.
     async fn new() -> Self {
+        Self::before(&[free_port(), node().await])
+    }
+
+    /// Before the nodes at these ports.
+    pub fn before(nodes: &[u16]) -> Self {
         let folder = Folder::new("nginx");
-        let (tls, plain, dead) = (free_port(), free_port(), free_port());
-        // One of the two nodes does not listen.
-        let text = settings(folder.path(), tls, plain, [dead, node().await]);
+        let (tls, plain) = (free_port(), free_port());
+        let text = settings(folder.path(), tls, plain, nodes);
         let file = folder.path().join("nginx.conf");
         std::fs::write(&file, text).unwrap();
         let arguments = ["-e", "stderr", "-p", ".", "-c", file.to_str().unwrap()];

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "nothing outside can reach a test; `pub` marks what one file offers the others")]
 #![expect(clippy::unwrap_used, reason = "the hands of a test fail it where it cannot go on")]
 
+mod abuse;
 mod address;
 mod cache;
 mod cancellation;
@@ -13,10 +14,13 @@ mod contract;
 mod data;
 mod deploy;
 mod door;
+mod frames;
 mod http;
 mod job;
 mod kill;
+mod limit;
 mod order;
+mod overload;
 mod payment;
 mod price;
 mod product;

@@ -31,6 +31,7 @@ type Key = (Limited, Caller);
 struct Shard {
     entries: HashMap<Key, Entry>,
     sweep_at: usize,
+    callers_max: usize,
 }
 
 /// All callers.
@@ -42,7 +43,11 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new() -> Self {
-        let shard = || Mutex::new(Shard { entries: HashMap::new(), sweep_at: SWEEP_FROM });
+        Self::bounded(CALLERS_MAX)
+    }
+
+    fn bounded(callers_max: usize) -> Self {
+        let shard = || Mutex::new(Shard { entries: HashMap::new(), sweep_at: SWEEP_FROM, callers_max });
         Self { hasher: RandomState::new(), shards: (0..SHARDS).map(|_| shard()).collect() }
     }
 
@@ -74,14 +79,14 @@ impl Shard {
     /// Forget who has its whole allowance; and when that is not enough, those who have used the least of it.
     fn sweep(&mut self, now: Nanos) {
         self.entries.retain(|_, entry| entry.whole_at > now || entry.telling);
-        if self.entries.len() >= CALLERS_MAX {
+        if self.entries.len() >= self.callers_max {
             let mut ends: Vec<_> = self.entries.values().map(|entry| entry.whole_at).collect();
             let middle = ends.len() / 2;
             let (_, median, _) = ends.select_nth_unstable(middle);
             let median = *median;
             self.entries.retain(|_, entry| entry.whole_at > median);
         }
-        self.sweep_at = (self.entries.len() * 2).clamp(SWEEP_FROM, CALLERS_MAX);
+        self.sweep_at = (self.entries.len() * 2).clamp(SWEEP_FROM, self.callers_max);
     }
 }
 
@@ -95,7 +100,8 @@ mod tests {
 
     #[test]
     fn who_is_whole_again_is_forgotten_and_memory_is_bounded() {
-        let tally = Tally::new();
+        let callers_max = SWEEP_FROM * 2;
+        let tally = Tally::bounded(callers_max);
         let many = i64::try_from(SHARDS * SWEEP_FROM * 2).unwrap();
         for number in 0..many {
             // All of them are whole again when the next one comes.
@@ -103,7 +109,7 @@ mod tests {
             tally.with(&key(number), now, |entry| entry.whole_at = now + 1);
         }
         assert!(tally.len() <= SHARDS * SWEEP_FROM, "{}", tally.len());
-        let most = SHARDS * CALLERS_MAX;
+        let most = SHARDS * callers_max;
         let crowd = i64::try_from(most + most / 4).unwrap();
         for number in 0..crowd {
             tally.with(&key(many + number), 0, |entry| entry.whole_at = 1_000 + u64::try_from(number).unwrap());
