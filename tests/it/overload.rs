@@ -30,9 +30,11 @@ fn occupy(app: &TestApp, class: Class) -> Vec<Permit> {
 /// All places of a class, and its line.
 async fn fill(app: &TestApp, class: Class) -> (Vec<Permit>, JoinSet<Option<Permit>>) {
     let (places, mut line) = (occupy(app, class), JoinSet::new());
-    while !app.app.gates.of(class).is_full() {
+    for _ in &places {
         let gate = app.app.gates.of(class).clone();
         line.spawn(async move { gate.enter(None).await });
+    }
+    while !app.app.gates.of(class).is_full() {
         tokio::task::yield_now().await;
     }
     (places, line)

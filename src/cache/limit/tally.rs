@@ -2,8 +2,8 @@
 
 use super::{Caller, Limited, gcra::Nanos};
 use std::{
-    collections::{HashMap, hash_map::RandomState},
-    hash::BuildHasher,
+    collections::HashMap,
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -37,7 +37,6 @@ struct Shard {
 /// All callers.
 #[derive(Debug)]
 pub(super) struct Tally {
-    hasher: RandomState,
     shards: Vec<Mutex<Shard>>,
 }
 
@@ -48,7 +47,7 @@ impl Tally {
 
     fn bounded(callers_max: usize) -> Self {
         let shard = || Mutex::new(Shard { entries: HashMap::new(), sweep_at: SWEEP_FROM, callers_max });
-        Self { hasher: RandomState::new(), shards: (0..SHARDS).map(|_| shard()).collect() }
+        Self { shards: (0..SHARDS).map(|_| shard()).collect() }
     }
 
     /// Look at a caller and change what is known of it; nobody else does meanwhile.
@@ -64,15 +63,27 @@ impl Tally {
     }
 
     fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
-        let hash = self.hasher.hash_one(key);
-        let place = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
-        self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[place(&key.1)].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many callers are remembered.
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).entries.len()).sum()
     }
+}
+
+/// The part that a caller is in. Somebody who chooses addresses can crowd one part, and only that one is then swept often:
+/// it need not be hard to foresee, as the places within a part are.
+fn place(caller: &Caller) -> usize {
+    let number = match caller {
+        Caller::Address(IpAddr::V4(four)) => u64::from(four.to_bits()),
+        Caller::Address(IpAddr::V6(six)) => u64::try_from(six.to_bits() >> 64).unwrap_or(0),
+        Caller::User(id) => id.cast_unsigned(),
+        Caller::All(name) => name.bytes().fold(0, |number, byte| number.wrapping_mul(31).wrapping_add(byte.into())),
+    };
+    // The golden ratio in 64 bits: neighbours go far apart.
+    let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    usize::try_from(spread).unwrap_or(0) % SHARDS
 }
 
 impl Shard {
