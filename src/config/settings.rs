@@ -134,6 +134,18 @@ pub struct Log {
     pub format: LogFormat,
     /// Directives of tracing's `EnvFilter`.
     pub filter: String,
+    /// Which requests get a line.
+    pub requests: RequestLog,
+}
+
+/// Which requests get a line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestLog {
+    /// Each one.
+    All,
+    /// Those that we failed, and those that took longer than a second.
+    Failed,
 }
 
 /// The form of a log line.

@@ -3,11 +3,11 @@
 
 use super::route;
 use crate::app::Class::{self, Browse, Bulk, Money, Vital};
-use axum::{
-    extract::MatchedPath,
-    http::{Method, Request},
+use axum::http::{Method, Request};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
 };
-use std::{collections::HashMap, sync::LazyLock};
 
 /// Operations by class.
 pub const TABLE: &[(Class, &[&str])] = &[
@@ -101,7 +101,7 @@ pub(super) struct Operation {
     /// What it is about.
     pub(super) class: Class,
     /// `POST /v1/orders`, as a limit on it is set.
-    pub(super) name: std::sync::Arc<str>,
+    pub(super) name: Arc<str>,
 }
 
 /// The operations by path, from the document.
@@ -126,12 +126,20 @@ static OPERATIONS: LazyLock<HashMap<String, Vec<Operation>>> = LazyLock::new(|| 
     found
 });
 
+/// The same, to be found by the path of a request, by the rules of the router itself.
+static PATHS: LazyLock<matchit::Router<&'static [Operation]>> = LazyLock::new(|| {
+    let mut paths = matchit::Router::new();
+    for (path, operations) in &*OPERATIONS {
+        paths.insert(path.as_str(), operations.as_slice()).expect("the router takes the same paths");
+    }
+    paths
+});
+
 /// The operation that a request asks for; none for pages, and for what there is not.
 pub(super) fn of_request<B>(request: &Request<B>) -> Option<&'static Operation> {
-    let path = request.extensions().get::<MatchedPath>()?;
     // A route that takes GET answers HEAD too.
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
-    OPERATIONS.get(path.as_str())?.iter().find(|one| one.method == *method)
+    PATHS.at(request.uri().path()).ok()?.value.iter().find(|one| one.method == *method)
 }
 
 /// Whether there is an operation of this name: `POST /v1/orders`.

@@ -8,77 +8,123 @@ use super::{
 };
 use crate::{
     app::{App, Caller, Limited},
+    config::RequestLog,
     telemetry::RequestId,
 };
 use axum::{
-    extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Version, header},
-    middleware::Next,
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header},
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
 use std::{
+    convert::Infallible,
     net::{IpAddr, SocketAddr},
     panic::AssertUnwindSafe,
+    task::Poll,
     time::{Duration, Instant},
 };
-use tracing::Instrument;
+use tracing::Span;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A request that took longer is logged whatever became of it.
+const SLOW: Duration = Duration::from_secs(1);
 
-/// The one layer around all routes.
-pub(super) async fn pass(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let origin = Origin { ip: client_ip(&app, &request), id: RequestId::random() };
+/// What is known of a request before anything is done for it.
+struct Asked {
+    id: RequestId,
+    ip: IpAddr,
+    method: Method,
+    uri: Uri,
+}
+
+impl Asked {
+    /// What lines of the log about this request stand under. Made when it is needed: most requests say nothing.
+    fn span(&self) -> Span {
+        tracing::info_span!("request", id = %self.id, method = %self.method, path = self.uri.path())
+    }
+}
+
+/// Take a request in, have it answered, and finish the answer. All requests come this way, and no layer of the router
+/// stands around it: what a hot copy is answered from costs less than one.
+pub(super) async fn pass(app: App, router: Router, peer: SocketAddr, mut request: Request) -> Response {
+    let (started, version) = (Instant::now(), request.version());
+    let ip = client_ip(&app, &request, peer.ip().to_canonical());
+    let asked = Asked { id: RequestId::random(), ip, method: request.method().clone(), uri: request.uri().clone() };
     strip(request.headers_mut());
-    request.extensions_mut().insert(origin.clone());
-    let (method, path, version) = (request.method().clone(), request.uri().path().to_owned(), request.version());
-    let span = tracing::info_span!("request", id = %origin.id, %method, path);
-    let response = within_limits(app.clone(), &origin, request, next).instrument(span.clone()).await;
-    let mut response = render(response, &path, origin.id.as_str());
-    answer_headers(response.headers_mut(), &origin.id);
+    request.extensions_mut().insert(Origin { ip, id: asked.id });
+    let mut span = None;
+    let response = within_limits(&app, &asked, &mut span, router, request).await;
+    let mut response = render(response, asked.uri.path(), asked.id.as_str());
+    answer_headers(response.headers_mut(), asked.id);
     if app.stopping().is_cancelled() && version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    span.in_scope(|| tracing::info!(status = response.status().as_u16(), micros, ip = %origin.ip, "answered"));
+    log(&app, &asked, span, &response, started.elapsed());
     response
 }
 
-async fn within_limits(app: App, origin: &Origin, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
+async fn within_limits(
+    app: &App,
+    asked: &Asked,
+    span: &mut Option<Span>,
+    router: Router,
+    mut request: Request,
+) -> Response {
+    let path = asked.uri.path();
     // WeChat's addresses change and its notices must arrive; the health of a node is asked by machines.
     let unlimited = path.starts_with("/callback/") || path == "/healthz" || path == "/readyz";
-    if !unlimited && let Err(problem) = limit(&app, Limited::Address, Caller::at(origin.ip)).await {
+    if !unlimited && let Err(problem) = limit(app, Limited::Address, Caller::at(asked.ip)).await {
         return problem.into_response();
     }
+    DefaultBodyLimit::max(app.config.server.body_bytes_max).apply(&mut request);
+    let mut work = Box::pin(AssertUnwindSafe(gate::pass(app.clone(), router, request)).catch_unwind());
+    // What waits for nobody, such as a hot copy, is answered here and now.
+    if let Poll::Ready(ended) = futures_util::poll!(&mut work) {
+        return answered(asked, ended.ok());
+    }
     let patience = Duration::from_millis(app.config.server.handler_timeout_ms);
-    let inside = app.clone();
-    let work = AssertUnwindSafe(async move { gate::pass(&inside, request, next).await }).catch_unwind();
+    let span = span.insert(asked.span());
     let outcome = if app.guards.finish_abandoned {
         // A client that hangs up drops this future. The work runs in a task of its own and is only awaited here, so that
         // what writes ends in a commit or an undo and never in between. What reads too: a statement that is dropped
         // while the database prepares it leaves sqlx waiting for the rest of another answer, and the connection never
         // comes back to the pool.
-        let task = app.spawn(work);
+        let task = span.in_scope(|| app.spawn(work));
         tokio::time::timeout(patience, task).await.map(|ended| ended.ok().and_then(Result::ok))
     } else {
         tokio::time::timeout(patience, work).await.map(Result::ok)
     };
     match outcome {
-        Ok(Some(response)) => response,
-        Ok(None) => {
-            tracing::error!("a handler panicked");
-            Problem::of("server.fault").into_response()
-        }
+        Ok(ended) => answered(asked, ended),
         Err(_) => Problem::of("server.timeout").retry_after(1).into_response(),
     }
 }
 
+/// The answer of a handler; `None` when it panicked.
+fn answered(asked: &Asked, ended: Option<Result<Response, Infallible>>) -> Response {
+    if let Some(Ok(response)) = ended {
+        return response;
+    }
+    asked.span().in_scope(|| tracing::error!("a handler panicked"));
+    Problem::of("server.fault").into_response()
+}
+
+/// One line for a request, if the settings want one for it.
+fn log(app: &App, asked: &Asked, span: Option<Span>, response: &Response, took: Duration) {
+    let status = response.status();
+    let all = app.config.log.requests == RequestLog::All;
+    if !all && !status.is_server_error() && took < SLOW {
+        return;
+    }
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let say = || tracing::info!(status = status.as_u16(), micros, ip = %asked.ip, "answered");
+    span.unwrap_or_else(|| asked.span()).in_scope(say);
+}
+
 /// The address of the client: the peer, or what a listed proxy says of it.
-fn client_ip(app: &App, request: &Request) -> IpAddr {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
-    let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+fn client_ip(app: &App, request: &Request, peer: IpAddr) -> IpAddr {
     if !app.config.server.trusted_proxies.contains(&peer) {
         return peer;
     }
@@ -97,7 +143,9 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-fn answer_headers(headers: &mut HeaderMap, id: &RequestId) {
+fn answer_headers(headers: &mut HeaderMap, id: RequestId) {
+    // Room for all of them at once.
+    headers.reserve(8);
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         headers.insert(REQUEST_ID, value);
     }

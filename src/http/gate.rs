@@ -11,42 +11,44 @@ use super::{
 };
 use crate::app::{App, Caller, Class, Gate, Limited, Permit, random_number};
 use axum::{
+    Router,
     body::{Body, HttpBody as _},
     extract::{DefaultBodyLimit, Request},
     http::{HeaderMap, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use std::{
+    convert::Infallible,
     future::poll_fn,
     pin::pin,
     sync::Arc,
     task::Poll,
     time::{Duration, Instant},
 };
+use tower::ServiceExt;
 
 /// How long the client waits for its answer, if it says so, in milliseconds.
 const TIMEOUT: &str = "x-timeout-ms";
 
 /// Let a request in when there is a place for it, and measure how long it takes.
-pub(super) async fn pass(app: &App, request: Request, next: Next) -> Response {
-    let Some(operation) = class::of_request(&request) else { return next.run(request).await };
+pub(super) async fn pass(app: App, router: Router, request: Request) -> Result<Response, Infallible> {
+    let Some(operation) = class::of_request(&request) else { return router.oneshot(request).await };
     if app.limits.has(Limited::Route)
-        && let Err(problem) = limit::limit(app, Limited::Route, Caller::All(operation.name.clone())).await
+        && let Err(problem) = limit::limit(&app, Limited::Route, Caller::All(operation.name.clone())).await
     {
-        return problem.into_response();
+        return Ok(problem.into_response());
     }
     let gate = app.gates.of(operation.class);
     let is_plain = operation.class == Class::Vital || request.body().is_end_stream();
     let (request, permit) = match is_plain.then(|| gate.try_enter()).flatten() {
         Some(permit) => (request, permit),
         // On the heap: those who come straight in do not carry the room for waiting.
-        None => match Box::pin(wait(app, gate, request)).await {
+        None => match Box::pin(wait(&app, gate, request)).await {
             Ok(inside) => inside,
-            Err(problem) => return problem.into_response(),
+            Err(problem) => return Ok(problem.into_response()),
         },
     };
-    let mut work = pin!(next.run(request));
+    let mut work = pin!(router.oneshot(request));
     if let Poll::Ready(response) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
         return response;
     }

@@ -1,11 +1,11 @@
 //! Every route, one screen an audience.
 
 use super::{
-    address, admin, callback, cart, docs, door, health, limit, object, openapi, order, payment, problem::Problem,
-    product, push, refund, user,
+    address, admin, callback, cart, docs, health, limit, object, openapi, order, payment, problem::Problem, product,
+    push, refund, user,
 };
 use crate::app::App;
-use axum::{Router, extract::DefaultBodyLimit, middleware::{from_fn, from_fn_with_state}};
+use axum::{Router, middleware::from_fn};
 use utoipa::OpenApi;
 use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouter},
@@ -107,14 +107,12 @@ pub fn document() -> utoipa::openapi::OpenApi {
     openapi::finish(all().into_openapi())
 }
 
-/// The router of a node.
+/// The router of a node; what a request passes before it stands in [`door`](super::door).
 pub fn router(app: &App) -> Router {
     let (routes, document) = all().split_for_parts();
     routes
         .merge(docs::routes(&openapi::finish(document)))
         .fallback(async || Problem::of("http.not_found"))
         .method_not_allowed_fallback(async || Problem::of("http.method_not_allowed"))
-        .layer(DefaultBodyLimit::max(app.config.server.body_bytes_max))
-        .layer(from_fn_with_state(app.clone(), door::pass))
         .with_state(app.clone())
 }

@@ -1,25 +1,27 @@
 //! The accept loop: time-outs that hyper would not keep by itself, bounds on connections, and a drain at the end.
 
 use super::{
-    class,
+    class, door,
     greeting::Greeting,
     route,
     visitors::{Visitor, Visitors},
 };
 use crate::{app::App, config};
-use axum::{body::Body, extract::ConnectInfo, http::Request, response::Response};
-use hyper::body::Incoming;
+use axum::{Router, body::Body, http::Request, response::Response};
+use futures_util::FutureExt;
+use hyper::{
+    body::Incoming,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
-    service::TowerToHyperService,
 };
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tower::{Service, ServiceExt};
 
 /// Most bytes of the head of a request: as many as nginx passes on.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -117,7 +119,7 @@ fn builder(settings: &config::Server) -> Builder<TokioExecutor> {
 /// What all connections share.
 struct House {
     app: App,
-    router: axum::Router,
+    router: Router,
     builder: Builder<TokioExecutor>,
     graceful: GracefulShutdown,
     room: Arc<Semaphore>,
@@ -155,7 +157,7 @@ impl House {
         }
         let [head, read] = [settings.header_timeout_ms, settings.body_timeout_ms].map(Duration::from_millis);
         let io = TokioIo::new(Greeting::new(stream, head, read));
-        let connection = self.builder.serve_connection(io, service(&self.router, peer)).into_owned();
+        let connection = self.builder.serve_connection(io, service(&self.app, &self.router, peer)).into_owned();
         let connection = self.graceful.watch(connection);
         self.app.spawn(async move {
             if let Err(error) = connection.await {
@@ -172,15 +174,14 @@ impl House {
     }
 }
 
+/// Answers the requests of one connection.
 fn service(
-    router: &axum::Router,
+    app: &App,
+    router: &Router,
     peer: SocketAddr,
-) -> TowerToHyperService<
-    impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + use<>,
-> {
-    let with_peer = move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.map(Body::new)
-    };
-    TowerToHyperService::new(router.clone().map_request(with_peer))
+) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + use<> {
+    let (app, router) = (app.clone(), router.clone());
+    service_fn(move |request: Request<Incoming>| {
+        door::pass(app.clone(), router.clone(), peer, request.map(Body::new)).map(Ok)
+    })
 }

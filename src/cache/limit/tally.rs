@@ -79,7 +79,7 @@ fn place(caller: &Caller) -> usize {
         Caller::Address(IpAddr::V4(four)) => u64::from(four.to_bits()),
         Caller::Address(IpAddr::V6(six)) => u64::try_from(six.to_bits() >> 64).unwrap_or(0),
         Caller::User(id) => id.cast_unsigned(),
-        Caller::All(name) => name.bytes().fold(0, |number, byte| number.wrapping_mul(31).wrapping_add(byte.into())),
+        Caller::All(name) => name.bytes().fold(0_u64, |number, byte| number.wrapping_mul(31).wrapping_add(byte.into())),
     };
     // The golden ratio in 64 bits: neighbours go far apart.
     let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;

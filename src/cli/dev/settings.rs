@@ -67,7 +67,7 @@ pub(super) fn write(
             "phone_per_user_per_minute": PLENTY_PER_MINUTE,
             "staff_sign_in_per_ip_per_minute": PLENTY_PER_MINUTE,
         },
-        "log": { "format": "pretty" },
+        "log": { "format": "pretty", "requests": "all" },
         "database": { "url": format!("sqlite:{}", in_url(&text(directory.file("shop.db"))?)) },
         "storage": { "directory": text(directory.file("objects"))? },
         "auth": { "token_key_file": secret("token_key")? },
