@@ -1,8 +1,8 @@
 //! How many requests are worked on at a time, by what they are about.
 //!
 //! More at once than the database can serve only makes all of them late. So each class has a number of places, which grows
-//! while its requests are quick and shrinks when they are not; who finds none waits a moment in a line of the same length,
-//! and who finds that full is told at once to come back. What matters more comes first: while requests about money wait,
+//! while its requests are quick and shrinks when they are not; who finds none waits a moment in a line as long as will be
+//! served in time, and who finds that full is told at once to come back. What matters more comes first: while requests about money wait,
 //! those that browse give up places, and bulk before them.
 
 mod control;
@@ -49,14 +49,14 @@ impl Class {
     }
     fn bounds(self, start: u32, target: Duration) -> Bounds {
         let at_least_one = |count: u32| count.max(1);
-        let (floor, start, ceiling, target) = match self {
-            Self::Vital => (u32::MAX, u32::MAX, u32::MAX, target),
-            Self::Money => (start / 2, start, start.saturating_mul(4), target * 4),
-            Self::Browse => (start / 4, start, start.saturating_mul(2), target),
-            Self::Bulk => (start / 16, start / 8, start / 4, target * 8),
+        let (floor, yielding, start, ceiling, target) = match self {
+            Self::Vital => (u32::MAX, u32::MAX, u32::MAX, u32::MAX, target),
+            Self::Money => (start / 2, start / 2, start, start.saturating_mul(4), target * 4),
+            Self::Browse => (start / 2, start / 4, start, start.saturating_mul(2), target),
+            Self::Bulk => (start / 16, start / 16, start / 8, start / 4, target * 8),
         };
-        let [floor, start, ceiling] = [floor, start, ceiling].map(at_least_one);
-        Bounds { floor, start, ceiling, target }
+        let [floor, yielding, start, ceiling] = [floor, yielding, start, ceiling].map(at_least_one);
+        Bounds { floor, yielding, start, ceiling, target }
     }
 }
 
@@ -110,6 +110,8 @@ pub struct GateCounts {
 pub struct Gate {
     class: Class,
     limit: AtomicU32,
+    /// How many may stand in line.
+    room: AtomicU32,
     in_flight: AtomicU32,
     /// As many as stand in line; to be read without the lock.
     waiting: AtomicU32,
@@ -144,6 +146,7 @@ impl Gate {
         Self {
             class,
             limit: AtomicU32::new(bounds.start),
+            room: AtomicU32::new(bounds.start),
             in_flight: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
             line: Mutex::new(Line::new(patience)),
@@ -190,7 +193,7 @@ impl Gate {
 
     /// Whether a request that came now would be refused at once.
     pub fn is_full(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed)
+        self.waiting.load(Ordering::Relaxed) >= self.room.load(Ordering::Relaxed)
     }
 
     /// Count a request that was refused.
@@ -214,7 +217,9 @@ impl Gate {
         let was_full = self.was_full.swap(false, Ordering::Relaxed);
         let pressed_above = self.above.as_ref().is_some_and(|above| above.is_pressed());
         self.pressed.store(was_full || pressed_above, Ordering::Relaxed);
-        self.limit.store(control.decide(was_full, pressed_above), Ordering::SeqCst);
+        let decided = control.decide(was_full, pressed_above, self.patience);
+        self.limit.store(decided.limit, Ordering::SeqCst);
+        self.room.store(decided.room, Ordering::Relaxed);
         drop(control);
         self.call_in();
     }
@@ -260,8 +265,7 @@ impl Gate {
         } else {
             let (tell, told) = oneshot::channel();
             line.forget(oneshot::Sender::is_closed);
-            let room = line.len() < self.limit.load(Ordering::Relaxed);
-            if room {
+            if line.len() < self.room.load(Ordering::Relaxed) {
                 line.push(tell, self.began.elapsed());
                 Stood::Waiting(told)
             } else {

@@ -97,7 +97,7 @@ async fn while_money_waits_those_who_browse_give_up_places() {
     let held: Vec<_> = std::iter::from_fn(|| money.try_enter()).collect();
     stand(&money, &mut tasks).await;
     decide(&browse);
-    assert_eq!(browse.counts().limit, 16);
+    assert_eq!(browse.counts().limit, 16, "although they are quick");
     decide(&money);
     assert_eq!(money.counts().limit, 22, "money itself is quick, and more of it is wanted");
     drop(held);
