@@ -110,7 +110,8 @@ pub async fn measure(cores: Cores, time: Duration) -> anyhow::Result<()> {
         let after = ask().await?;
         node.is_alive()?;
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        let part = beside.good_percentile(99) as f64 * 2.0 / (before.good_percentile(99) + after.good_percentile(99)).max(1) as f64;
+        let part = beside.good_percentile(99) as f64 * 2.0
+            / (before.good_percentile(99) + after.good_percentile(99)).max(1) as f64;
         row(&mut table, "nobody", &before, None);
         row(&mut table, harm.name, &beside, Some(part));
     }

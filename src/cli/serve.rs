@@ -39,7 +39,8 @@ async fn listener(config: &Config, mut inherited: listenfd::ListenFd) -> anyhow:
         return Ok((Socket::Shared(listener), address));
     }
     let address = config.server.listen;
-    let listener = TcpListener::bind(address).await.with_context(|| format!("server.listen {address} cannot be used"))?;
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("server.listen {address} cannot be used"))?;
     let address = listener.local_addr()?;
     Ok((Socket::Own(listener), address))
 }

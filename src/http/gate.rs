@@ -3,12 +3,7 @@
 //! A place is for work. It is not held while a client sends its body, which may take as long as the client likes, and what
 //! is answered at its first glance, from memory, holds it for a moment only and is not measured.
 
-use super::{
-    class,
-    extract::read_body,
-    limit,
-    problem::Problem,
-};
+use super::{class, extract::read_body, limit, problem::Problem};
 use crate::app::{App, Caller, Class, Gate, Limited, Permit, random_number};
 use axum::{
     Router,

@@ -84,7 +84,8 @@ async fn heads_and_bodies_too_large_are_told_so() {
     // None of the ten gigabytes is sent, nor waited for.
     let told = say(&app, format!("{post}content-length: 10000000000\r\n\r\n").as_bytes());
     assert!(told.starts_with("HTTP/1.1 413") && told.contains("http.body_too_large"), "{told}");
-    let chunks = format!("{post}transfer-encoding: chunked\r\n\r\n{}", "1000\r\n".to_owned() + &"x".repeat(0x1000) + "\r\n");
+    let chunks =
+        format!("{post}transfer-encoding: chunked\r\n\r\n{}", "1000\r\n".to_owned() + &"x".repeat(0x1000) + "\r\n");
     let endless = chunks.clone() + &chunks[chunks.find("1000\r\n").unwrap()..].repeat(200);
     assert!(say(&app, endless.as_bytes()).starts_with("HTTP/1.1 413"));
     is_well(&app).await;
@@ -95,7 +96,8 @@ async fn heads_and_bodies_too_large_are_told_so() {
 async fn a_body_by_the_byte_ends_in_time() {
     let app = hasty(&[]).await;
     let mut stream = connect(&app);
-    let head = "POST /v1/login HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n";
+    let head =
+        "POST /v1/login HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n";
     write!(stream, "{head}").unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     let mut answer = [0; 12];

@@ -92,7 +92,8 @@ async fn a_head_without_end_ends_the_connection() {
     let mut stream = greet(&app);
     stream.write_all(&frame(HEADERS, END_STREAM, 1, GET)).unwrap();
     // A literal header that is not indexed, again and again.
-    let part = frame(CONTINUATION, 0, 1, &b"\x00\x01x\x7f\x81\x00".iter().copied().chain([b'x'; 256]).collect::<Vec<_>>());
+    let part =
+        frame(CONTINUATION, 0, 1, &b"\x00\x01x\x7f\x81\x00".iter().copied().chain([b'x'; 256]).collect::<Vec<_>>());
     let flood = part.repeat(100);
     let sent = (0..1_000).take_while(|_| stream.write_all(&flood).is_ok()).count();
     assert!(sent < 1_000, "26 MB of one head were taken");

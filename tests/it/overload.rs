@@ -61,7 +61,8 @@ async fn what_finds_no_room_is_told_when_to_come_back() {
     assert_eq!((counts.refused, counts.waiting), (40, counts.limit));
     // Others are not held up, and least of all WeChat and those who watch.
     app.nobody().post("/v1/login").json(&json!({})).send().await.expect_problem(422, "http.invalid");
-    for (method, path) in [(Method::GET, "/healthz"), (Method::GET, "/readyz"), (Method::POST, "/callback/wechat/pay")] {
+    for (method, path) in [(Method::GET, "/healthz"), (Method::GET, "/readyz"), (Method::POST, "/callback/wechat/pay")]
+    {
         assert_ne!(app.nobody().request(method, path).send().await.status, 503, "{path}");
     }
     drop(filled);
@@ -105,7 +106,8 @@ async fn whoever_sends_its_body_slowly_holds_no_place() {
     let app = small().await;
     let mut slow: Vec<_> = (0..20).map(|_| connect(&app)).collect();
     for stream in &mut slow {
-        let head = "POST /v1/login HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
+        let head =
+            "POST /v1/login HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
         write!(stream, "{head}").unwrap();
     }
     // All of them are being served before anybody else comes.

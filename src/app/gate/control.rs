@@ -81,7 +81,7 @@ impl Control {
     }
 
     /// The places from now on. `was_full`: more were wanted; `pressed`: somebody more important waits. Nobody is to stand in
-    /// line who will probably not be served within half of `patience`.
+    /// line who will probably not be served within a quarter of `patience`: what is probable is not certain.
     pub(super) fn decide(&mut self, was_full: bool, pressed: bool, patience: Duration) -> Decided {
         let is_slow = self.slow * 10 > self.seen && self.base.is_some();
         if is_slow || pressed {
@@ -96,7 +96,7 @@ impl Control {
         self.base = Some(self.base.map_or(quickest, drifted));
         let mean = (self.all / self.seen.max(1)).max(Duration::from_micros(1));
         // As many are done in that time as there are places, times how often one of them is done with.
-        let room = u128::from(self.limit) * patience.as_micros() / 2 / mean.as_micros();
+        let room = u128::from(self.limit) * patience.as_micros() / 4 / mean.as_micros();
         (self.seen, self.slow, self.all, self.quickest) = (0, 0, Duration::ZERO, Duration::MAX);
         Decided { limit: self.limit, room: u32::try_from(room).unwrap_or(u32::MAX).clamp(1, self.limit) }
     }
@@ -161,10 +161,10 @@ mod tests {
     }
 
     #[test]
-    fn as_many_stand_in_line_as_are_served_in_half_the_time() {
+    fn as_many_stand_in_line_as_are_served_in_a_quarter_of_the_time() {
         let (mut control, mut now) = (Control::new(BOUNDS), MS(0));
-        // 44 places, each free again after 200 ms: eleven of them within 50 ms.
-        assert_eq!(window(&mut control, &mut now, MS(200), false), Decided { limit: 44, room: 11 });
+        // 44 places, each free again after 200 ms: five of them within 25 ms.
+        assert_eq!(window(&mut control, &mut now, MS(200), false), Decided { limit: 44, room: 5 });
         assert_eq!(window(&mut control, &mut now, MS(1), false).room, 48, "and never more than there are places");
     }
 }

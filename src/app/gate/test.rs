@@ -56,8 +56,7 @@ async fn who_has_waited_long_enough_is_refused_and_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_place_given_to_somebody_who_has_gone_goes_to_the_next() {
-    let (gate, mut gone, mut tasks) =
-        (gate(Class::Browse), tokio::task::JoinSet::new(), tokio::task::JoinSet::new());
+    let (gate, mut gone, mut tasks) = (gate(Class::Browse), tokio::task::JoinSet::new(), tokio::task::JoinSet::new());
     let places = [gate.try_enter(), gate.try_enter()];
     stand(&gate, &mut gone).await;
     stand(&gate, &mut tasks).await;

@@ -25,16 +25,8 @@ pub enum Limited {
 
 impl Limited {
     /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Address,
-        Self::User,
-        Self::Route,
-        Self::App,
-        Self::SignIn,
-        Self::Order,
-        Self::Phone,
-        Self::StaffSignIn,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Address, Self::User, Self::Route, Self::App, Self::SignIn, Self::Order, Self::Phone, Self::StaffSignIn];
     /// As it is called in headers, figures and Redis.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -113,7 +113,8 @@ async fn never_more_than_burst_and_rate_in_any_window() {
                 let_in.push_back(now);
                 // Each window that ends now, by where it begins.
                 for (count, began) in let_in.iter().rev().enumerate() {
-                    let by_rate = u128::from(now - began) * u128::from(per_minute) / u128::from(nodes * 60) / 1_000_000_000;
+                    let by_rate =
+                        u128::from(now - began) * u128::from(per_minute) / u128::from(nodes * 60) / 1_000_000_000;
                     let most = u128::from(part) + by_rate + 1;
                     assert!((count as u128) < most, "seed {seed}: {} in {} ns of {per_minute}", count + 1, now - began);
                 }
