@@ -124,7 +124,7 @@ async fn measure(cores: Cores, time: Duration) -> anyhow::Result<()> {
         }
     };
     for time in [Duration::from_secs(1), time] {
-        let source: load::Source<'_> = Box::new(source.clone());
+        let source: load::Source<'_> = Box::new(source);
         let told = world.notices(callbacks(time.as_secs_f64()));
         let (closed, _) = tokio::try_join!(
             load::drive(node.port, 24, source, 404, time),

@@ -143,9 +143,10 @@ impl House {
                 }
             };
             let is_proxy = proxies.contains(&peer.ip().to_canonical());
-            match self.visitors.enter(peer.ip(), is_proxy) {
-                Some(visitor) => self.attend(stream, peer, (permit, visitor)),
-                None => tracing::debug!(%peer, "an address has too many connections"),
+            if let Some(visitor) = self.visitors.enter(peer.ip(), is_proxy) {
+                self.attend(stream, peer, (permit, visitor));
+            } else {
+                tracing::debug!(%peer, "an address has too many connections");
             }
         }
     }
