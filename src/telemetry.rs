@@ -7,9 +7,12 @@
 use crate::config::{Log, LogFormat};
 use axum::http::HeaderMap;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use std::{borrow::Cow, cell::RefCell, fmt, io};
+use std::{borrow::Cow, cell::RefCell, fmt, io, sync::OnceLock};
 use tracing::Subscriber;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt as _, registry::LookupSpan, reload,
+    util::SubscriberInitExt as _,
+};
 
 /// Names of query parameters and headers whose values open doors: WeChat's own, COS's and ours. Lower case.
 const SECRET_NAMES: [&str; 17] = [
@@ -35,21 +38,51 @@ const SECRET_NAMES: [&str; 17] = [
 /// What stands in place of a secret.
 const REDACTED: &str = "***";
 
+/// Puts another filter into the subscriber of this process.
+type FilterHandle = Box<dyn Fn(EnvFilter) + Send + Sync>;
+static FILTER: OnceLock<FilterHandle> = OnceLock::new();
+
 /// Log from now on as these settings say. A second call changes nothing, so tests may call it as they like.
 pub fn init(log: &Log) {
-    let _ = subscriber(log, io::stderr).try_init();
+    let _ = tracing_subscriber::registry().with(changeable(log)).with(lines(log, io::stderr)).try_init();
 }
 
-fn subscriber<W>(log: &Log, writer: W) -> Box<dyn Subscriber + Send + Sync>
+/// Log from now on what these directives say; what cannot be read changes nothing.
+pub fn set_filter(directives: &str) {
+    if let (Some(put), Ok(filter)) = (FILTER.get(), EnvFilter::try_new(directives)) {
+        put(filter);
+    }
+}
+
+/// The filter of the settings, which [`set_filter`] replaces.
+fn changeable<S: Subscriber>(log: &Log) -> reload::Layer<EnvFilter, S> {
+    let (layer, handle) = reload::Layer::new(filter(log));
+    let _ = FILTER.set(Box::new(move |filter| drop(handle.reload(filter))));
+    layer
+}
+
+/// `Config::check` has refused a filter that cannot be read; a log that says too much beats none.
+fn filter(log: &Log) -> EnvFilter {
+    EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
+#[cfg(test)]
+fn subscriber<W>(log: &Log, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // `Config::check` has refused a filter that cannot be read; a log that says too much beats none.
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(OneLine(writer)).with_ansi(false);
+    tracing_subscriber::registry().with(filter(log)).with(lines(log, writer))
+}
+
+fn lines<S, W>(log: &Log, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(OneLine(writer)).with_ansi(false);
     match log.format {
-        LogFormat::Json => Box::new(lines.json().flatten_event(true).with_span_list(false).finish()),
-        LogFormat::Pretty => Box::new(lines.finish()),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Pretty => lines.boxed(),
     }
 }
 

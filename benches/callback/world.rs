@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 use weizhan::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     config::Config,
     data,
     model::{id::CategoryId, product::Category},
@@ -110,9 +110,9 @@ impl World {
 
     /// Straight into the database, as the server itself writes.
     async fn fill(&mut self, orders: usize) -> anyhow::Result<()> {
-        let overrides = [("node.id", "31".to_owned()), ("database.url", self.direct.clone())];
+        let overrides = [("database.url", self.direct.clone())];
         let config = Config::load(Some(&self.settings), std::iter::empty(), &overrides)?;
-        let app = App::open(config, Arc::new(SystemClock)).await?;
+        let app = App::open(config, Arc::new(SystemClock), Role::Tool).await?;
         let mut session = app.database.write().await?;
         let category = Category { id: app.ids.next(CategoryId), name: "Shelf".to_owned(), position: 1 };
         data::product::insert_category(&mut session, &category, app.now()).await?;

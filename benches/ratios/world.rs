@@ -12,7 +12,7 @@ use serde_json::json;
 use sqlx::{Connection as _, Executor as _, MySqlConnection};
 use std::{net::TcpStream, path::PathBuf, sync::Arc};
 use weizhan::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     config::Config,
     data,
     model::{id::CategoryId, product::Category},
@@ -163,10 +163,8 @@ impl World {
     }
 
     async fn app(&self) -> anyhow::Result<App> {
-        // Another node than the server, so that their ids never meet.
-        let overrides = [("node.id", "31".to_owned())];
-        let config = Config::load(Some(&self.settings), std::iter::empty(), &overrides)?;
-        Ok(App::open(config, Arc::new(SystemClock)).await?)
+        let config = Config::load(Some(&self.settings), std::iter::empty(), &[])?;
+        Ok(App::open(config, Arc::new(SystemClock), Role::Tool).await?)
     }
 
     async fn stock(&mut self) -> anyhow::Result<()> {

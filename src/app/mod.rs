@@ -2,13 +2,19 @@
 //!
 //! [`App`] is a cheap clone. Swappable parts are enums; only the clock is a `dyn`, so that tests can hold it still.
 
+mod access_token;
 mod gate;
 mod keys;
+mod node;
 mod random;
+mod setting;
 mod settling;
 mod vault;
 
-pub use crate::cache::limit::{Caller, LimitCounts, Limited, Standing, TooMany};
+pub use crate::{
+    cache::limit::{Caller, LimitCounts, Limited, Standing, TooMany},
+    config::Live,
+};
 use crate::{
     cache::{self, Cache, limit::Limits},
     config::Config,
@@ -23,8 +29,11 @@ use crate::{
 };
 pub use gate::{Class, Gate, GateCounts, Gates, Permit};
 pub use keys::TokenKeys;
+pub use node::{NoNumber, Nodes, Role};
 pub use random::{random_bytes, random_number};
+pub use setting::{Settings, Snapshot};
 pub use settling::Settling;
+use access_token::TokenRows;
 use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -56,7 +65,7 @@ pub struct Parts {
     /// New ids.
     pub ids: IdSource,
     /// Seals personal data.
-    pub vault: Vault,
+    pub vault: Arc<Vault>,
     /// Signs tokens.
     pub token_keys: TokenKeys,
     /// Sign-ins seen in the last seconds, with the moment they were read.
@@ -71,6 +80,12 @@ pub struct Parts {
     pub limits: Limits,
     /// What no deployment switches off.
     pub guards: Guards,
+    /// This process among the nodes.
+    pub nodes: Nodes,
+    /// What a running shop can change: settings and flags.
+    pub settings: Settings,
+    /// Rung when a setting or a flag was changed somewhere: a hint, each node also looks by itself.
+    pub settings_due: Notify,
     /// How many requests of each class are worked on.
     pub gates: Gates,
     tasks: TaskTracker,
@@ -117,19 +132,29 @@ pub enum Error {
     /// The storage.
     #[error("the storage could not be opened: {0}")]
     Storage(#[from] storage::Error),
+    /// The node number.
+    #[error("this process has no node number: {0}")]
+    Node(#[from] NoNumber),
     /// WeChat's settings.
     #[error("WeChat could not be set up: {0}")]
     Wechat(#[from] wechat::Error),
 }
 
 impl App {
-    /// Build it from the settings: open the database (and migrate it), cache and storage, prepare the WeChat client.
-    pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    /// Build it from the settings: open the database (and migrate it), cache and storage, prepare the WeChat client, and
+    /// take a node number. Every process that makes ids comes through here, so no two make the same; one whose clock is
+    /// held in hand has nobody beside it.
+    pub async fn open(config: Config, clock: Arc<dyn Clock>, role: Role) -> Result<Self, Error> {
         let database = Database::open(&config.database).await?;
-        Self::with_database(config, database, clock, Guards::default()).await
+        let app = Self::with_database(config, database, clock, Guards::default()).await?;
+        if app.clock.ticks() {
+            app.join(&role).await?;
+        }
+        Ok(app)
     }
 
-    /// Build it around a database that is open.
+    /// Build it around a database that is open, with the number of the settings, or 0, and no row that says so: for
+    /// tests.
     pub async fn with_database(
         config: Config,
         database: Database,
@@ -138,11 +163,19 @@ impl App {
     ) -> Result<Self, Error> {
         let cache = Cache::open(&config.cache, clock.clone()).await?;
         let storage = Storage::open(&config.storage).await?;
-        let wechat = Wechat::new(&config.wechat, &config.pay, clock.clone())?;
-        Ok(Self(Arc::new(Parts {
+        let (vault, nodes) = (Arc::new(Vault::new(config.privacy.data_key.expose())), Nodes::default());
+        let tokens = TokenRows {
+            database: database.clone(),
+            vault: vault.clone(),
+            clock: clock.clone(),
+            holder: nodes.holder().to_owned(),
+        };
+        let wechat = Wechat::new(&config.wechat, &config.pay, clock.clone(), Arc::new(tokens))?;
+        let node = config.node.id.unwrap_or_default();
+        let app = Self(Arc::new(Parts {
             // Below half of what a second holds.
-            ids: IdSource::new(clock.clone(), config.node.id).salted(u16::from_le_bytes(random_bytes()) >> 1),
-            vault: Vault::new(config.privacy.data_key.expose()),
+            ids: IdSource::new(clock.clone(), node).salted(u16::from_le_bytes(random_bytes()) >> 1),
+            vault,
             token_keys: TokenKeys::new(&config.auth),
             sign_ins: moka::sync::Cache::builder()
                 .max_capacity(SIGN_INS_MAX)
@@ -153,6 +186,9 @@ impl App {
             intake: Intake::new(database.clone(), config.database.callback_connections),
             limits: Limits::open(&config.limits, &config.cache)?,
             guards,
+            nodes,
+            settings: Settings::new(&config),
+            settings_due: Notify::new(),
             gates: Gates::new(&config.overload, config.database.connections_max),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -162,7 +198,9 @@ impl App {
             storage,
             wechat,
             clock,
-        })))
+        }));
+        app.refresh_settings().await?;
+        Ok(app)
     }
 
     /// The present moment.
@@ -190,9 +228,29 @@ impl App {
         self.stop.cancel();
         self.jobs_due.notify_waiters();
         self.tasks.close();
-        self.tasks.wait().await;
+        self.wait_alive().await;
         self.intake.close();
         self.database.close().await;
+    }
+}
+
+impl App {
+    /// Wait for what is under way; the node number stays this process's meanwhile, and is given back then.
+    async fn wait_alive(&self) {
+        let finished = self.tasks.wait();
+        tokio::pin!(finished);
+        loop {
+            if let Err(error) = self.beat().await {
+                tracing::warn!(%error, "a stopping node could not give a sign of life");
+            }
+            tokio::select! {
+                () = &mut finished => break,
+                () = tokio::time::sleep(self.beat_every()) => {}
+            }
+        }
+        if let Err(error) = self.leave().await {
+            tracing::warn!(%error, "the node number could not be given back; it is free when its lease ends");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Sources;
 use crate::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     model::staff::Permission,
     service, telemetry,
     wechat::pay::sign::random_text,
@@ -71,7 +71,7 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
 
     let config = sources.for_tools()?;
     telemetry::init(&config.log);
-    let app = App::open(config, Arc::new(SystemClock)).await?;
+    let app = App::open(config, Arc::new(SystemClock), Role::Tool).await?;
     let created = service::staff::create(&app, &name, &password, &permissions.0).await;
     app.shut_down().await;
     let staff = created?;

@@ -14,6 +14,7 @@ mod chaos;
 mod check;
 mod dev;
 mod migrate;
+mod nodes;
 mod openapi;
 mod private;
 mod reconcile;
@@ -64,6 +65,8 @@ enum Command {
     Reconcile(reconcile::Args),
     /// Accounts of staff.
     Admin(admin::Args),
+    /// Show the nodes that serve the shop: number, address, state, leader, clock.
+    Nodes(nodes::Args),
     /// Put demo products into the shop; what is there already is left alone.
     Seed(seed::Args),
     /// Print the `OpenAPI` document.
@@ -100,6 +103,7 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Verify(args) => verify::run(args, &sources).await,
         Command::Reconcile(args) => reconcile::run(args, &sources).await,
         Command::Admin(args) => admin::run(args, &sources).await,
+        Command::Nodes(args) => nodes::run(args, &sources).await,
         Command::Seed(args) => seed::run(args, &sources).await,
         Command::Openapi => openapi::run(),
     }

@@ -2,7 +2,7 @@
 
 use super::{Sources, Told};
 use crate::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     model::{
         reconcile::{DayState, Difference, DifferenceState, HORIZON_DAYS, ReconcileRefusal, Reconciliation},
         time::Day,
@@ -40,7 +40,7 @@ struct Outcome {
 pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     let config = sources.for_tools()?;
     telemetry::init(&config.log);
-    let app = App::open(config, Arc::new(SystemClock)).await?;
+    let app = App::open(config, Arc::new(SystemClock), Role::Tool).await?;
     let from = args.date.unwrap_or_else(|| Day(app.now().day()).before(1));
     let days: Vec<Day> = std::iter::successors(Some(from), |day| Some(day.next()))
         .take_while(|day| *day <= args.to.unwrap_or(from))

@@ -2,7 +2,7 @@
 
 use super::{Sources, server::Server};
 use crate::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     config::{Config, Purpose},
     http::Socket,
     telemetry,
@@ -25,8 +25,8 @@ pub(super) async fn run(args: Args, sources: &Sources, inherited: listenfd::List
     telemetry::init(&config.log);
     // Before the database is opened: a port that is taken is told at once.
     let (listener, address) = listener(&config, inherited).await?;
-    let app = App::open(config, Arc::new(SystemClock)).await?;
-    tracing::info!(%address, node = app.config.node.id, version = env!("CARGO_PKG_VERSION"), "serving");
+    let app = App::open(config, Arc::new(SystemClock), Role::Server(address.to_string())).await?;
+    tracing::info!(%address, node = app.nodes.number(), version = env!("CARGO_PKG_VERSION"), "serving");
     Server::start(app, listener).run().await
 }
 

@@ -5,6 +5,7 @@ use crate::{
     app::App,
     compute,
     http::{self, Socket},
+    telemetry,
 };
 use anyhow::{Context as _, bail};
 use std::{io, time::Duration};
@@ -20,6 +21,7 @@ impl Server {
     /// Open both doors.
     pub(super) fn start(app: App, socket: impl Into<Socket>) -> Self {
         compute::start(&app);
+        app.spawn(follow_filter(app.clone()));
         let (served, socket) = (app.clone(), socket.into());
         // One of the application's own tasks: shutting down waits for it before the database is closed.
         let serving = app.spawn(async move { http::serve(&served, socket).await });
@@ -51,6 +53,24 @@ impl Server {
                 ended.context("stopped with work under way: server.shutdown_timeout_ms is over")
             }
             _ = asked_to_stop() => bail!("stopped with work under way: told a second time"),
+        }
+    }
+}
+
+/// Log what the settings of the running shop say.
+async fn follow_filter(app: App) {
+    let (stopping, mut settings) = (app.stopping(), app.settings.subscribe());
+    let mut present = app.config.log.filter.clone();
+    loop {
+        let wanted = settings.borrow_and_update().live.log.filter.clone();
+        if wanted != present {
+            tracing::info!(filter = wanted, "what is logged was changed");
+            telemetry::set_filter(&wanted);
+            present = wanted;
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            changed = settings.changed() => if changed.is_err() { return },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Sources, Told};
 use crate::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     service::verify::{self, Finding},
     telemetry,
 };
@@ -26,7 +26,7 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     let config = sources.for_tools()?;
     telemetry::init(&config.log);
     // Migrated, if need be: the checks are written for the schema of this binary.
-    let app = App::open(config, Arc::new(SystemClock)).await?;
+    let app = App::open(config, Arc::new(SystemClock), Role::Tool).await?;
     // It hides itself when nobody looks at a terminal.
     let bar = ProgressBar::new(verify::COUNT.try_into()?);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")?);

@@ -10,14 +10,19 @@
 //! [`Claim`](crate::model::job::Claim). What recurs gets a line in [`schedule`].
 
 pub mod lease;
+pub mod node;
 pub mod notice;
 pub mod schedule;
+pub mod setting;
 pub mod worker;
 
 use crate::app::App;
 
-/// Start the worker, the schedule and the look for callbacks of this node; they stop with the application.
+/// Start the worker, the schedule, the look for callbacks and for changed settings, and the heartbeat of this node; they
+/// stop with the application.
 pub fn start(app: &App) {
+    app.spawn(node::keep(app.clone()));
+    app.spawn(setting::keep(app.clone()));
     app.spawn(worker::work(app.clone()));
     app.spawn(schedule::keep(app.clone()));
     app.spawn(notice::keep(app.clone()));

@@ -1,8 +1,9 @@
 //! What recurs: one job a period over all nodes.
 //!
-//! The leader enqueues, and a unique key a period sees to it that two leaders enqueue no more than one.
+//! The leader enqueues, guarded by its lease, and by the database's time, so that a wrong clock begins no period early. A
+//! unique key a period is the second guard.
 
-use super::lease::Lease;
+use super::lease::{Lease, Term};
 use crate::{
     app::App,
     data,
@@ -11,12 +12,14 @@ use crate::{
         job::Work,
         time::{Timestamp, days, minutes},
     },
-    service::{Fault, job::subject},
+    service::{self, Fault, job::subject},
 };
 use std::time::Duration;
 
-/// How often a node looks whether it leads and whether a period has begun.
+/// How often a node looks at most whether it leads and whether a period has begun.
 const LOOK: Duration = Duration::from_secs(5);
+/// The lease that the schedule is kept under.
+pub const LEASE: &str = service::node::LEADERSHIP;
 
 /// Something that recurs.
 struct Recurring {
@@ -35,27 +38,29 @@ const TABLE: &[Recurring] = &[
 
 /// Enqueue what recurs, while this node leads, until the application stops.
 pub async fn keep(app: App) {
-    let (stopping, mut lease) = (app.stopping(), Lease::new(&app, "schedule"));
+    let (stopping, mut lease) = (app.stopping(), Lease::new(&app, LEASE));
+    let look = LOOK.min(app.lease() / 3);
     while !stopping.is_cancelled() {
         if let Err(fault) = turn(&app, &mut lease).await {
             tracing::warn!(error = fault.chain(), "the schedule could not be kept");
         }
         tokio::select! {
             () = stopping.cancelled() => {}
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(look) => {}
         }
+    }
+    if let Err(fault) = lease.resign(&app).await {
+        tracing::warn!(error = fault.chain(), "leadership could not be given up; it ends by itself");
     }
 }
 
 /// One look: lead if nobody does, and enqueue what has begun.
 pub async fn turn(app: &App, lease: &mut Lease) -> Result<(), Fault> {
-    if !lease.hold(app).await? {
-        return Ok(());
-    }
-    let now = app.now();
+    let Some(Term { now, .. }) = lease.hold(app).await? else { return Ok(()) };
     for recurring in TABLE {
         let work = (recurring.work)(slot(now, recurring.period, recurring.offset));
         let mut session = app.database.write().await?;
+        lease.guard(app, &mut session).await?;
         let key = subject(&work);
         if data::job::enqueue(&mut session, app.ids.next(JobId), &work, now, Some(&key), now).await? {
             session.commit().await?;

@@ -64,15 +64,21 @@ pub async fn run_due(app: &App) -> Result<usize, Error<Never>> {
 }
 
 /// Free the jobs of workers that are gone, then claim up to `limit` due ones.
+///
+/// Leases go by the database's time, so that nobody whose clock is ahead takes the others for dead. What is due goes by
+/// this node's, which is nearly the same: a node whose clock is unsure claims nothing.
 async fn claim(app: &App, limit: usize) -> Result<Vec<Job>, Error<Never>> {
+    if !app.nodes.is_clock_sure() {
+        return Ok(Vec::new());
+    }
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let token = i64::from_le_bytes(random_bytes()) & i64::MAX;
     attempt(|| async {
-        let now = app.now();
         let mut session = app.database.write().await?;
-        data::job::sweep(&mut session, now).await?;
-        let until = now.plus(Duration::from_secs(app.config.jobs.lease_seconds));
-        let jobs = data::job::claim(&mut session, limit, token, until, now).await?;
+        let shared = app.shared_now(&mut session).await?;
+        data::job::sweep(&mut session, shared).await?;
+        let until = shared.plus(Duration::from_secs(app.config.jobs.lease_seconds));
+        let jobs = data::job::claim(&mut session, limit, token, until, app.now()).await?;
         session.commit().await?;
         Ok(jobs)
     })
@@ -114,7 +120,8 @@ async fn holding<T>(app: &App, claim: &Claim, task: impl Future<Output = T>) -> 
 
 async fn extend(app: &App, claim: &Claim, lease: Duration) -> Result<(), Fault> {
     let mut session = app.database.write().await?;
-    data::job::extend(&mut session, claim, app.now().plus(lease)).await?;
+    let until = app.shared_now(&mut session).await?.plus(lease);
+    data::job::extend(&mut session, claim, until).await?;
     session.commit().await?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Which values make sense, and which are fit for a real server.
 
-use super::{App, Config, DEFAULT, EXAMPLE, Faults, Pay, Secret};
+use super::{App, Config, DEFAULT, EXAMPLE, Faults, Order, Pay, Secret};
+use crate::model::money::Fen;
 use std::{collections::BTreeSet, fmt::Display, sync::LazyLock};
 use url::{Host, Url};
 
@@ -74,7 +75,8 @@ impl Check {
 
     fn numbers(&mut self, config: &Config) {
         let Config { node, server, limits, overload, database, cache, auth, order, jobs, wechat, pay, .. } = config;
-        self.demand(node.id <= 31, "node.id", "0 to 31 is expected");
+        let beats = (1_000..=60_000).contains(&node.lease_ms);
+        self.demand(beats, "node.lease_ms", "1000 to 60000 is expected");
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let positive = [
             ("server.connections_max", wide(server.connections_max)),
@@ -101,9 +103,6 @@ impl Check {
             ("auth.access_minutes", auth.access_minutes),
             ("auth.staff_minutes", auth.staff_minutes),
             ("auth.refresh_days", auth.refresh_days),
-            ("order.unpaid_minutes", order.unpaid_minutes),
-            ("order.lines_max", wide(order.lines_max)),
-            ("order.quantity_max", order.quantity_max.try_into().unwrap_or(0)),
             ("jobs.poll_ms", jobs.poll_ms),
             ("jobs.lease_seconds", jobs.lease_seconds),
             ("wechat.timeout_ms", wechat.timeout_ms),
@@ -122,10 +121,26 @@ impl Check {
         }
         let often = (1..=60).contains(&pay.query_every_seconds);
         self.demand(often, "pay.query_every_seconds", "1 to 60 is expected");
-        self.demand(order.freight_fen >= 0, "order.freight_fen", "0 or more is expected");
-        self.demand(order.free_freight_from_fen >= 0, "order.free_freight_from_fen", "0 or more is expected");
+        self.order(order);
         let ends = server.drain_ms < server.shutdown_timeout_ms;
         self.demand(ends, "server.shutdown_timeout_ms", "more than server.drain_ms is expected");
+    }
+
+    /// Bounds on both sides: a running shop changes these, and a slip must not reach the buyers.
+    fn order(&mut self, order: &Order) {
+        let Order { unpaid_minutes, lines_max, quantity_max, freight_fen, free_freight_from_fen, auto_receive_days } =
+            order;
+        // WeChat keeps a payment open for seven days at most.
+        self.demand((1..=10_080).contains(unpaid_minutes), "order.unpaid_minutes", "1 to 10080 is expected");
+        self.demand((1..=200).contains(lines_max), "order.lines_max", "1 to 200 is expected");
+        self.demand((1..=100_000).contains(quantity_max), "order.quantity_max", "1 to 100000 is expected");
+        let most = Fen::ORDER_MAX.0;
+        for (key, fen) in
+            [("order.freight_fen", freight_fen), ("order.free_freight_from_fen", free_freight_from_fen)]
+        {
+            self.demand((0..=most).contains(fen), key, format!("0 to {most} is expected"));
+        }
+        self.demand(*auto_receive_days <= 365, "order.auto_receive_days", "0 to 365 is expected");
     }
 
     fn addresses(&mut self, config: &Config) {

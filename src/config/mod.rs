@@ -13,6 +13,7 @@
 mod check;
 mod fault;
 mod key;
+mod live;
 mod load;
 mod secret;
 mod secrets;
@@ -23,6 +24,7 @@ mod wechat;
 
 pub use check::{DEV_MARK, DEV_MARK_PLAIN, Purpose};
 pub use fault::{Fault, Faults};
+pub use live::{Live, LiveLog, LivePay};
 pub use secret::Secret;
 pub use settings::*;
 pub use wechat::{App, Pay, Wechat};

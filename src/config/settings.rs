@@ -50,8 +50,42 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
-    /// 0 to 31, different on each node: part of every id.
-    pub id: u8,
+    /// 0 to 31, different on each node: part of every id; `None`: the process takes a free one.
+    #[serde(with = "auto_or_number")]
+    pub id: Option<u8>,
+    /// How long a number, and leadership, stay with a process that gives no sign of life.
+    pub lease_ms: u64,
+}
+
+/// A number, or the word `auto`, since TOML has no null to write into `default.toml`.
+mod auto_or_number {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(i64),
+        Word(String),
+    }
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<u8>, out: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(number) => out.serialize_u8(*number),
+            None => out.serialize_str("auto"),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u8>, D::Error> {
+        let wrong = |shown: String| D::Error::custom(format!("{shown} is neither `auto` nor 0 to 31"));
+        match Written::deserialize(input)? {
+            Written::Word(word) if word == "auto" => Ok(None),
+            Written::Word(word) => Err(wrong(format!("{word:?}"))),
+            Written::Number(number) => match u8::try_from(number) {
+                Ok(number) if number <= 31 => Ok(Some(number)),
+                _ => Err(wrong(number.to_string())),
+            },
+        }
+    }
 }
 
 /// Listening and the limits of a connection.

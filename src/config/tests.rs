@@ -48,7 +48,22 @@ fn a_later_layer_wins() {
     let file = written(directory.path(), "shop.toml", "[node]\nid = 1\n[jobs]\nworkers = 7\npoll_ms = 70\n");
     let variables = [("WEIZHAN__NODE__ID", "2"), ("WEIZHAN__JOBS__WORKERS", "8"), ("PATH", "/bin")];
     let config = load(Some(&file), &variables, &[("node.id", "3")]).unwrap();
-    assert_eq!((config.node.id, config.jobs.workers, config.jobs.poll_ms, config.jobs.keep_days), (3, 8, 70, 14));
+    assert_eq!((config.node.id, config.jobs.workers, config.jobs.poll_ms, config.jobs.keep_days), (Some(3), 8, 70, 14));
+}
+
+#[test]
+fn a_node_has_a_number_of_its_own_or_takes_one() {
+    let id = |text: &str| load(None, &[("WEIZHAN__NODE__ID", text)], &[]).map(|config| config.node.id);
+    assert_eq!((id("auto"), id("0"), id("31")), (Ok(None), Ok(Some(0)), Ok(Some(31))));
+    for text in ["32", "-1", "1.5", "one", ""] {
+        assert!(id(text).is_err_and(|faults| faults.0[0].key == "node.id"), "{text}");
+    }
+    let shown = |id| {
+        let mut config = shop();
+        config.node.id = id;
+        config.redacted()
+    };
+    assert!(shown(None).contains("id = \"auto\"") && shown(Some(4)).contains("id = 4"));
 }
 
 #[test]
@@ -93,7 +108,7 @@ fn all_faults_are_told_at_once_each_with_its_place_and_key() {
         ("environment WEIZHAN__JOBS: jobs: ", "section"),
         ("environment WEIZHAN__JOBS__WORKER: jobs.worker: ", "`jobs.workers`"),
         ("environment WEIZHAN__JOBS__WORKERS: jobs.workers: ", "many"),
-        ("option: node.id: ", "expected u8"),
+        ("option: node.id: ", "neither `auto` nor 0 to 31"),
     ];
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines.len(), expected.len(), "{told}");
@@ -183,7 +198,7 @@ fn a_real_server_refuses_what_is_unfit() {
     let cases: [(&str, Spoil); 27] = [
         ("pay.query_every_seconds", |c| c.pay.query_every_seconds = 0),
         ("pay.query_every_seconds", |c| c.pay.query_every_seconds = 61),
-        ("node.id", |c| c.node.id = 32),
+        ("node.lease_ms", |c| c.node.lease_ms = 999),
         ("log.filter", |c| c.log.filter = "weizhan=loud".into()),
         ("server.body_timeout_ms", |c| c.server.body_timeout_ms = 0),
         ("server.shutdown_timeout_ms", |c| c.server.shutdown_timeout_ms = 1),

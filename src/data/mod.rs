@@ -16,7 +16,7 @@
 //! | do | not |
 //! | --- | --- |
 //! | BIGINT, VARCHAR, TEXT, BOOLEAN, BLOB | DATETIME, DECIMAL, ENUM, unsigned, AUTO_INCREMENT, JSON functions |
-//! | ids and times from the caller | `RETURNING`, `LAST_INSERT_ID`, `NOW()` |
+//! | ids and times from the caller; what nodes share, such as a lease, from [`clock::now`] | `RETURNING`, `LAST_INSERT_ID`, `NOW()` |
 //! | plain INSERT, and [`Session::insert_new`] to learn whether it was new | counts of an upsert, `INSERT IGNORE` |
 //! | `CAST(SUM(x) AS SIGNED)` | `SUM(x)`, `AVG`, `/` |
 //! | `LOWER(x) LIKE ? ESCAPE '!'` | `LIKE` alone, `LENGTH` |
@@ -25,6 +25,7 @@
 
 #[macro_use]
 mod statement;
+pub mod clock;
 mod doctor;
 mod error;
 mod intake;
@@ -33,13 +34,16 @@ mod open;
 mod session;
 mod writer;
 
+pub mod access_token;
 pub mod address;
 pub mod audit;
 pub mod call;
 pub mod cart;
+pub mod flag;
 pub mod idempotency;
 pub mod job;
 pub mod lease;
+pub mod node;
 pub mod notice;
 pub mod order;
 pub mod payment;
@@ -47,6 +51,7 @@ pub mod product;
 pub mod push;
 pub mod reconcile;
 pub mod refund;
+pub mod setting;
 pub mod shipment;
 pub mod staff;
 pub mod stock;
@@ -64,13 +69,17 @@ pub use statement::{Args, Each, Row, Sql, Then};
 
 /// Every statement of every noun, for the test that prepares them all.
 pub const STATEMENTS: &[&[Sql]] = &[
+    access_token::STATEMENTS,
     address::STATEMENTS,
     audit::STATEMENTS,
     call::STATEMENTS,
     cart::STATEMENTS,
+    clock::STATEMENTS,
+    flag::STATEMENTS,
     idempotency::STATEMENTS,
     job::STATEMENTS,
     lease::STATEMENTS,
+    node::STATEMENTS,
     notice::STATEMENTS,
     order::STATEMENTS,
     payment::STATEMENTS,
@@ -78,6 +87,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     push::STATEMENTS,
     reconcile::STATEMENTS,
     refund::STATEMENTS,
+    setting::STATEMENTS,
     shipment::STATEMENTS,
     staff::STATEMENTS,
     stock::STATEMENTS,

@@ -69,6 +69,24 @@ impl FromRequestParts<App> for Buyer {
     }
 }
 
+/// A signed-in buyer, or nobody: for what is there for both. A token that is sent must be good.
+#[derive(Debug, Clone)]
+pub(super) struct Anybody(
+    /// Who, if anybody.
+    pub(super) Option<service::token::Buyer>,
+);
+
+impl FromRequestParts<App> for Anybody {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        if !parts.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(Self(None));
+        }
+        let Buyer(buyer) = Buyer::from_request_parts(parts, app).await?;
+        Ok(Self(Some(buyer)))
+    }
+}
+
 /// A right that a route asks for, as a type: a handler cannot forget to ask.
 pub(super) trait Right: Send + Sync {
     /// Which; `None` for any member of staff.
@@ -106,6 +124,14 @@ rights! {
     OrderPrice = Some(Permission::OrderPrice);
     /// `bill.reconcile`.
     BillReconcile = Some(Permission::BillReconcile);
+    /// `node.read`.
+    NodeRead = Some(Permission::NodeRead);
+    /// `setting.read`.
+    SettingRead = Some(Permission::SettingRead);
+    /// `setting.write`.
+    SettingWrite = Some(Permission::SettingWrite);
+    /// `flag.write`.
+    FlagWrite = Some(Permission::FlagWrite);
 }
 
 /// A member of staff who has the right `R`.

@@ -16,6 +16,7 @@ mod docs;
 mod door;
 mod extract;
 mod field;
+mod flag;
 mod gate;
 mod greeting;
 mod health;

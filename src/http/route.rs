@@ -1,8 +1,8 @@
 //! Every route, one screen an audience.
 
 use super::{
-    address, admin, callback, cart, docs, health, limit, object, openapi, order, payment, problem::Problem, product,
-    push, refund, user,
+    address, admin, callback, cart, docs, flag, health, limit, object, openapi, order, payment, problem::Problem,
+    product, push, refund, user,
 };
 use crate::app::App;
 use axum::{Router, middleware::from_fn};
@@ -23,6 +23,7 @@ fn public() -> OpenApiRouter<App> {
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(object::view))
+        .routes(routes!(flag::list))
 }
 
 /// A signed-in buyer, about its own things.
@@ -77,6 +78,13 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::reconcile::differences))
         .routes(routes!(admin::reconcile::repair))
         .routes(routes!(admin::reconcile::dismiss))
+        .routes(routes!(admin::node::list))
+        .routes(routes!(admin::setting::list))
+        .routes(routes!(admin::setting::change))
+        .routes(routes!(admin::setting::history))
+        .routes(routes!(admin::flag::list))
+        .routes(routes!(admin::flag::put, admin::flag::remove))
+        .routes(routes!(admin::flag::history))
 }
 
 /// WeChat, which proves itself by its signature.

@@ -100,44 +100,83 @@ fn parse(text: &str) -> Result<i64, NotAnId> {
 }
 
 /// Makes ids that grow, also when the clock steps back or a second runs out of numbers.
+///
+/// A node number is held for a time, and its ids speak of no later time ([`hold_until`](Self::hold_until)): a process that was
+/// frozen and wakes makes ids of seconds that were its own, while the next holder of the number began after them
+/// ([`change`](Self::change)). So two processes never make the same id, whatever their clocks say.
 #[derive(Debug)]
 pub struct IdSource {
     clock: std::sync::Arc<dyn Clock>,
-    node: i64,
     salt: i64,
-    last: Mutex<i64>,
+    at: Mutex<At>,
+}
+
+#[derive(Debug)]
+struct At {
+    node: i64,
+    /// (seconds, sequence) without the node, so that adding one carries into the next second.
+    last: i64,
+    /// The last second that ids may speak of while there are numbers left in it.
+    until: i64,
 }
 
 impl IdSource {
-    /// A source for this node, 0 to 31.
+    /// A source for this node, 0 to 31, for any time.
     ///
     /// It starts with the coming second: a process of the same node that was killed a moment ago may have used
     /// any number of the present one.
     pub fn new(clock: std::sync::Arc<dyn Clock>, node: u8) -> Self {
         let coming = (clock.now().seconds() - EPOCH_SECONDS).max(0) + 1;
-        Self { clock, node: i64::from(node & 31), salt: 0, last: Mutex::new(coming << SEQUENCE_BITS) }
+        let at = At { node: i64::from(node & 31), last: coming << SEQUENCE_BITS, until: i64::MAX };
+        Self { clock, salt: 0, at: Mutex::new(at) }
     }
 
     /// Begin each second at this number instead of 0.
     ///
-    /// Two processes may share a node for a moment: a server and `weizhan admin` beside it, or a server that was
-    /// started twice within a second. With a random number each they seldom make the same id. Seldom is not never:
-    /// the unique key refuses the second, which is a race that was lost.
+    /// A second guard: should two processes share a node after all, with a random number each they seldom make the same
+    /// id, and the unique key refuses the second, which is a race that was lost.
     #[must_use]
     pub fn salted(self, salt: u16) -> Self {
-        let last = self.last.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut at = self.at.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let salt = i64::from(salt);
-        Self { salt, last: Mutex::new(last + salt), ..self }
+        at.last += salt;
+        Self { salt, at: Mutex::new(at), ..self }
+    }
+
+    /// Make ids of another node from now on, all of them later than what the last holder of that number could say.
+    pub fn change(&self, node: u8, after: Timestamp, until: Timestamp) {
+        let mut at = self.lock();
+        at.node = i64::from(node & 31);
+        at.until = until.seconds() - EPOCH_SECONDS;
+        let first = (after.seconds() - EPOCH_SECONDS + 1).max((self.present() + 1).min(at.until));
+        at.last = (first << SEQUENCE_BITS) + self.salt;
+    }
+
+    /// The number is held until then.
+    pub fn hold_until(&self, until: Timestamp) {
+        self.lock().until = until.seconds() - EPOCH_SECONDS;
+    }
+
+    /// The end of the last second that an id spoke of.
+    pub fn used(&self) -> Timestamp {
+        Timestamp::from_seconds((self.lock().last >> SEQUENCE_BITS) + EPOCH_SECONDS + 1)
     }
 
     /// The next id of any type: `ids.next(OrderId)`.
     pub fn next<T>(&self, wrap: impl FnOnce(i64) -> T) -> T {
-        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // `last` is (seconds, sequence) without the node, so adding one carries into the next second.
-        let now = (self.clock.now().seconds() - EPOCH_SECONDS).max(0) << SEQUENCE_BITS;
-        *last = (now + self.salt).max(*last + 1);
-        let (seconds, sequence) = (*last >> SEQUENCE_BITS, *last & ((1 << SEQUENCE_BITS) - 1));
-        wrap((seconds << (NODE_BITS + SEQUENCE_BITS)) | (self.node << SEQUENCE_BITS) | sequence)
+        let mut at = self.lock();
+        let now = self.present().min(at.until) << SEQUENCE_BITS;
+        at.last = (now + self.salt).max(at.last + 1);
+        let (seconds, sequence) = (at.last >> SEQUENCE_BITS, at.last & ((1 << SEQUENCE_BITS) - 1));
+        wrap((seconds << (NODE_BITS + SEQUENCE_BITS)) | (at.node << SEQUENCE_BITS) | sequence)
+    }
+
+    fn present(&self) -> i64 {
+        (self.clock.now().seconds() - EPOCH_SECONDS).max(0)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, At> {
+        self.at.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -179,6 +218,29 @@ mod tests {
             assert!((0..1000).all(|_| seen.insert(two.next(|id| id))), "second {second}");
             clock.advance(std::time::Duration::from_secs(2));
         }
+    }
+
+    #[test]
+    fn a_process_that_wakes_makes_no_id_of_the_next_holder() {
+        let start = Timestamp::from_seconds(EPOCH_SECONDS + 1_000);
+        let seconds = std::time::Duration::from_secs;
+        // The clock of the frozen one is ahead, that of the next holder behind.
+        let (ahead, behind) = (Arc::new(FixedClock::new(start.plus(seconds(60)))), Arc::new(FixedClock::new(start)));
+        let (frozen, next) = (IdSource::new(ahead.clone(), 9), IdSource::new(behind.clone(), 0));
+        let lease = start.plus(seconds(15));
+        frozen.change(4, start, lease);
+        ahead.advance(seconds(600));
+        next.change(4, lease, lease.plus(seconds(15)));
+        let mut seen: std::collections::HashSet<i64> = (0..20_000).map(|_| frozen.next(|id| id)).collect();
+        for _ in 0..5 {
+            assert!((0..20_000).all(|_| seen.insert(next.next(|id| id))), "an id came twice");
+            behind.advance(seconds(10));
+        }
+        // Without the end of its hold it would speak of the next holder's seconds.
+        frozen.hold_until(Timestamp(i64::MAX));
+        assert!(made(frozen.next(|id| id)) > lease);
+        let last = next.next(|id| id);
+        assert!(next.used() > made(last));
     }
 
     #[test]

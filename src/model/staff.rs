@@ -23,6 +23,14 @@ word_enum! {
         OrderPrice = "order.price",
         /// Compare the shop with WeChat's bills and mend what differs.
         BillReconcile = "bill.reconcile",
+        /// See the nodes.
+        NodeRead = "node.read",
+        /// See settings and flags with their histories.
+        SettingRead = "setting.read",
+        /// Change settings while the shop runs.
+        SettingWrite = "setting.write",
+        /// Switch features on and off.
+        FlagWrite = "flag.write",
     }
 }
 

@@ -152,6 +152,10 @@ impl utoipa::ToSchema for Day {}
 pub trait Clock: std::fmt::Debug + Send + Sync {
     /// The present moment.
     fn now(&self) -> Timestamp;
+    /// Whether it goes on by itself, as the database's does; one that is held in hand says nothing about other machines.
+    fn ticks(&self) -> bool {
+        true
+    }
 }
 
 /// A clock that moves only when told to.
@@ -173,6 +177,9 @@ impl FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(std::sync::atomic::Ordering::SeqCst))
+    }
+    fn ticks(&self) -> bool {
+        false
     }
 }
 

@@ -1,7 +1,7 @@
 //! Orders: placed, seen, given up, received.
 
 use crate::{
-    app::{App, random_number},
+    app::{App, Live, random_number},
     data::{self, Session, stock::StockMove},
     model::{
         address::Address,
@@ -29,6 +29,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What a buyer asks for.
 #[derive(Debug, Clone, Serialize)]
@@ -69,8 +70,8 @@ pub struct Detail {
     pub shipments: Vec<Shipment>,
 }
 
-fn rules(app: &App) -> OrderRules {
-    let settings = &app.config.order;
+fn rules(live: &Live) -> OrderRules {
+    let settings = &live.order;
     OrderRules {
         lines_max: settings.lines_max,
         quantity_max: settings.quantity_max,
@@ -100,16 +101,17 @@ async fn place_once(app: &App, buyer: &Buyer, intent: &Intent, ask: &Ask) -> Res
         session.commit().await?;
         return Ok(bought);
     }
-    let wanted = gather(&ask.lines, &rules(app))?;
+    let snapshot = app.settings.now();
+    let wanted = gather(&ask.lines, &rules(&snapshot.live))?;
     let ids: Vec<_> = wanted.iter().map(|want| want.sku_id).collect();
     let skus = data::product::priced(&mut session, &ids).await?;
-    let quoted = quote(&wanted, &skus, &rules(app))?;
+    let quoted = quote(&wanted, &skus, &rules(&snapshot.live))?;
     if ask.expected_total.is_some_and(|seen| seen != quoted.total) {
         return Err(OrderRefusal::PriceChanged { total: quoted.total }.into());
     }
     let stored = data::address::find(&mut session, buyer.id, ask.address_id).await?;
     let address = address::open(app, &stored.ok_or(OrderRefusal::AddressMissing)?)?.address;
-    let order = draft(app, buyer, ask, &quoted, &address);
+    let order = draft(app, buyer, ask, &quoted, &address, minutes(snapshot.live.order.unpaid_minutes));
     for line in &quoted.lines {
         if !data::stock::take(&mut session, line.sku_id, line.qty).await? {
             let left = data::stock::left(&mut session, line.sku_id).await?.unwrap_or(0);
@@ -127,7 +129,7 @@ async fn place_once(app: &App, buyer: &Buyer, intent: &Intent, ask: &Ask) -> Res
     Ok(bought)
 }
 
-fn draft(app: &App, buyer: &Buyer, ask: &Ask, quoted: &Quote, to: &Address) -> Order {
+fn draft(app: &App, buyer: &Buyer, ask: &Ask, quoted: &Quote, to: &Address, unpaid: Duration) -> Order {
     let (now, id) = (app.now(), app.ids.next(OrderId));
     Order {
         id,
@@ -145,7 +147,7 @@ fn draft(app: &App, buyer: &Buyer, ask: &Ask, quoted: &Quote, to: &Address) -> O
         refunded_fen: Fen::ZERO,
         address_sealed: address::seal(app, &address_place(id), to),
         remark: ask.remark.clone(),
-        expires_ms: now.plus(minutes(app.config.order.unpaid_minutes)),
+        expires_ms: now.plus(unpaid),
         created_ms: now,
         paid_ms: None,
     }

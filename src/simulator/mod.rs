@@ -43,6 +43,7 @@ pub use record::{
 };
 pub use trade::Shipment;
 pub use user::NewUser;
+pub use wechat::TokenCalls;
 
 use crate::model::time::Timestamp;
 use axum::{Router, middleware};
@@ -50,7 +51,7 @@ use keys::Keys;
 use ledger::Ledger;
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 use tokio_util::task::TaskTracker;
@@ -76,6 +77,8 @@ struct Inner {
     /// Rung when something new may be due.
     bell: tokio::sync::Notify,
     tasks: TaskTracker,
+    /// Questions for a stable token, and how many of them forced one.
+    token_calls: [AtomicU64; 2],
 }
 
 /// The truth about money, as this WeChat Pay has it.
@@ -114,6 +117,7 @@ impl Simulator {
             in_flight: Mutex::default(),
             bell: tokio::sync::Notify::new(),
             tasks: TaskTracker::new(),
+            token_calls: Default::default(),
         })))
     }
 

@@ -4,6 +4,7 @@
 use super::{
     Wechat,
     pay::sign::{ApiV3Key, Authorization, PrivateKey, PublicKey, random_text, reply_message, request_message},
+    token::test::{MemoryStore, memory},
 };
 use crate::{
     config::{self, Secret},
@@ -59,6 +60,8 @@ pub(super) struct Desk {
     pub(super) wechat: Wechat,
     pub(super) clock: Arc<FixedClock>,
     pub(super) api_v3_key: ApiV3Key,
+    /// Where the nodes keep their tokens.
+    pub(super) tokens: Arc<MemoryStore>,
     shared: Arc<Shared>,
 }
 
@@ -103,8 +106,10 @@ impl Desk {
             pay.public_key_id = String::new();
             pay.platform_certificates = true;
         }
+        let tokens = memory();
         Self {
-            wechat: Wechat::new(&wechat, &pay, clock.clone()).expect("settings"),
+            wechat: Wechat::new(&wechat, &pay, clock.clone(), tokens.clone()).expect("settings"),
+            tokens,
             clock,
             api_v3_key: ApiV3Key::new(&api_v3_key).expect("key"),
             shared,

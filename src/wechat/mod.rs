@@ -23,6 +23,7 @@ mod transport;
 pub use error::{Error, ErrorKind};
 pub use login::LoginSession;
 pub use phone::Phone;
+pub use token::{FetchLease, StoreError, Stored, StoredToken, TokenStore};
 pub use shipping::{
     DeliveryMode, LogisticsType, OrderKey, OrderState, ShippedOrder, ShippingInfo, ShippingParcel, UploadVerdict,
 };
@@ -45,6 +46,7 @@ struct Inner {
     platform_timeout: Duration,
     apps: HashMap<String, App>,
     merchant: pay::Merchant,
+    tokens: Arc<dyn TokenStore>,
     /// Certificate downloads, which outlive the request that needed them.
     tasks: TaskTracker,
 }
@@ -78,7 +80,13 @@ impl std::fmt::Debug for Wechat {
 
 impl Wechat {
     /// Reads keys and addresses; nothing is sent yet. Fails with [`ErrorKind::Config`] and the name of the setting.
-    pub fn new(wechat: &config::Wechat, pay: &config::Pay, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    /// The access tokens of all nodes are kept in `tokens`.
+    pub fn new(
+        wechat: &config::Wechat,
+        pay: &config::Pay,
+        clock: Arc<dyn Clock>,
+        tokens: Arc<dyn TokenStore>,
+    ) -> Result<Self, Error> {
         let app = |app: &config::App| App::new(app).map(|known| (app.appid.clone(), known));
         Ok(Self(Arc::new(Inner {
             http: transport::client()?,
@@ -87,6 +95,7 @@ impl Wechat {
             platform_timeout: Duration::from_millis(wechat.timeout_ms),
             apps: wechat.apps.iter().map(app).collect::<Result<_, _>>()?,
             merchant: pay::Merchant::new(pay)?,
+            tokens,
             tasks: TaskTracker::new(),
         })))
     }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "the hands of a test fail it where it cannot go on")]
 
 mod abuse;
+mod access_token;
 mod address;
 mod cache;
 mod cancellation;
@@ -14,11 +15,14 @@ mod contract;
 mod data;
 mod deploy;
 mod door;
+mod flag;
 mod frames;
+mod freeze;
 mod http;
 mod job;
 mod kill;
 mod limit;
+mod node;
 mod order;
 mod overload;
 mod payment;
@@ -28,6 +32,7 @@ mod reconcile;
 mod refund;
 mod schedule;
 mod serve;
+mod setting;
 mod shipment;
 mod stock;
 mod support;

@@ -6,8 +6,20 @@ use std::time::Duration;
 use weizhan::{
     compute::{lease::Lease, schedule},
     data,
-    model::time::minutes,
+    model::{id::JobId, job::Work, time::minutes},
+    service::Fault,
 };
+
+/// Whether a node leads after it has tried.
+trait Leads {
+    async fn leads(&mut self, node: &TestApp) -> bool;
+}
+
+impl Leads for Lease {
+    async fn leads(&mut self, node: &TestApp) -> bool {
+        self.hold(&node.app).await.unwrap().is_some()
+    }
+}
 
 /// A second node on the database of the first.
 async fn second_node(first: &TestApp) -> TestApp {
@@ -25,7 +37,7 @@ async fn two_nodes_enqueue_what_recurs_once_a_period() {
     for turn in 0_i64..26 {
         for (app, lease) in [&one, &other].into_iter().zip(&mut leases) {
             schedule::turn(&app.app, lease).await.unwrap();
-            // Even if both believed that they lead.
+            // Even if both led, as of two leases.
             schedule::turn(&app.app, &mut Lease::new(&app.app, if turn % 2 == 0 { "a" } else { "b" })).await.unwrap();
         }
         // START is the beginning of an hour.
@@ -51,23 +63,23 @@ async fn a_lease_is_taken_over_only_after_its_end_and_the_epoch_grows() {
     };
     let seconds = Duration::from_secs;
     let (mut first, mut second) = (Lease::new(&one.app, "x"), Lease::new(&other.app, "x"));
-    assert!(first.hold(&one.app).await.unwrap() && !second.hold(&other.app).await.unwrap());
+    assert!(first.leads(&one).await && !second.leads(&other).await);
     for _ in 0..3 {
         both(seconds(5));
-        assert!(first.hold(&one.app).await.unwrap() && !second.hold(&other.app).await.unwrap());
+        assert!(first.leads(&one).await && !second.leads(&other).await);
     }
-    assert_eq!((first.epoch(), second.epoch()), (Some(1), None), "renewing is no takeover");
+    assert_eq!((first.epoch(&one.app), second.epoch(&other.app)), (Some(1), None), "renewing is no takeover");
     let now = one.app.now();
     let mut session = one.app.database.write().await.unwrap();
     let taken = data::lease::take(&mut session, "x", "thief", 1, now.plus(minutes(1)), now).await.unwrap();
     assert!(!taken, "the rows do not let it happen either");
     drop(session);
     both(seconds(15));
-    assert!(!second.hold(&other.app).await.unwrap(), "to the last millisecond");
+    assert!(!second.leads(&other).await, "to the last millisecond");
     both(Duration::from_millis(1));
-    assert!(second.hold(&other.app).await.unwrap());
-    assert!(!first.hold(&one.app).await.unwrap(), "who slept has lost it");
-    assert_eq!((first.epoch(), second.epoch()), (None, Some(2)));
+    assert!(second.leads(&other).await);
+    assert!(!first.leads(&one).await, "who slept has lost it");
+    assert_eq!((first.epoch(&one.app), second.epoch(&other.app)), (None, Some(2)));
     let now = one.app.now();
     let mut session = one.app.database.write().await.unwrap();
     let stored = data::lease::find(&mut session, "x").await.unwrap().unwrap();
@@ -79,9 +91,57 @@ async fn a_lease_is_taken_over_only_after_its_end_and_the_epoch_grows() {
     // A holder that starts anew is another one.
     both(seconds(15));
     let mut reborn = Lease::new(&other.app, "x");
-    assert!(!reborn.hold(&other.app).await.unwrap());
+    assert!(!reborn.leads(&other).await);
     both(seconds(1));
-    assert!(reborn.hold(&other.app).await.unwrap() && reborn.epoch() == Some(3));
+    assert!(reborn.leads(&other).await && reborn.epoch(&other.app) == Some(3));
+    // Given up in order, it is free at once, and every term is on record.
+    reborn.resign(&other.app).await.unwrap();
+    one.advance(Duration::from_millis(1));
+    assert!(first.leads(&one).await && first.epoch(&one.app) == Some(4));
+    let mut session = one.app.database.read().await.unwrap();
+    let terms = data::lease::list(&mut session, "x", 9).await.unwrap();
+    let epochs: Vec<_> = terms.iter().map(|term| (term.epoch, term.holder == one.app.nodes.holder())).collect();
+    assert_eq!(epochs, [(4, true), (3, false), (2, false), (1, true)]);
+    drop(session);
+    other.end().await;
+    one.end().await;
+}
+
+#[tokio::test]
+async fn a_write_of_a_leader_that_was_replaced_is_refused_and_only_the_guard_does_that() {
+    let one = TestApp::new().await;
+    let other = second_node(&one).await;
+    let (mut first, mut second) = (Lease::new(&one.app, "x"), Lease::new(&other.app, "x"));
+    assert!(first.leads(&one).await);
+    // The other clock runs: to the first, which is frozen, nothing has happened.
+    other.advance(minutes(1));
+    assert!(second.leads(&other).await);
+    assert_eq!((first.epoch(&one.app), second.epoch(&other.app)), (Some(1), Some(2)), "both believe that they lead");
+    let write = async |guarded: bool| {
+        let mut session = one.app.database.write().await.unwrap();
+        if guarded {
+            first.guard(&one.app, &mut session).await?;
+        }
+        let work = Work::CleanUp { slot: i64::from(guarded) };
+        let id = one.app.ids.next(JobId);
+        data::job::enqueue(&mut session, id, &work, one.app.now().plus(minutes(60)), None, one.app.now()).await?;
+        session.commit().await?;
+        Ok::<_, Fault>(())
+    };
+    let stale = write(true).await.unwrap_err();
+    assert!(stale.chain().contains("another leads"), "{}", stale.chain());
+    assert_eq!(one.number("SELECT COUNT(*) FROM jobs").await, 0);
+    write(false).await.unwrap();
+    assert_eq!(one.number("SELECT COUNT(*) FROM jobs").await, 1, "nothing else would have stopped it");
+    let mut session = other.app.database.write().await.unwrap();
+    second.guard(&other.app, &mut session).await.unwrap();
+    drop(session);
+    // Time the first one notices by itself.
+    one.advance(Duration::from_secs(13));
+    let mut session = one.app.database.write().await.unwrap();
+    let over = first.guard(&one.app, &mut session).await.unwrap_err();
+    assert!(over.chain().contains("is over"), "{}", over.chain());
+    drop(session);
     other.end().await;
     one.end().await;
 }

@@ -128,8 +128,7 @@ async fn a_restart_behind_a_socket_that_stays_loses_no_request() {
         crowd.spawn(keep_asking(user.clone(), number % 2 == 0, over.clone()));
     }
     for round in 1..=3 {
-        // Two nodes for a moment, each with a number of its own.
-        shop.set("node.id", &round.to_string());
+        // Two nodes for a moment, each with a number of its own, which it finds by itself.
         let mut next = shop.serve_on(&socket);
         // All of them write into one file.
         assert!(next.wait_ready(|| shop.log("sh").matches("serving").count() > round), "{}", node.log());

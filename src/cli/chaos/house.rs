@@ -3,7 +3,7 @@
 
 use super::settings;
 use crate::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     cli::Sources,
     compute,
     config::{Config, DEV_MARK, Purpose},
@@ -143,7 +143,7 @@ impl House {
         let socket = self.socket().await?;
         let opened = runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(socket)?;
-            let app = App::open(config, clock).await?;
+            let app = App::open(config, clock, Role::Tool).await?;
             let served = app.clone();
             app.spawn(async move {
                 if let Err(error) = http::serve(&served, listener).await {

@@ -10,7 +10,7 @@ use super::{
     tour::{self, TourTarget},
 };
 use crate::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     config::{Purpose, Secret},
     model::staff::Permission,
     service::{self, staff::Clerk},
@@ -122,7 +122,7 @@ impl Shop {
         let simulator_stop = CancellationToken::new();
         // Not one of the application's tasks: work that is finished at shutdown still asks WeChat.
         let simulator = TaskTracker::new().spawn(simulator.serve(simulator_listener, simulator_stop.clone()));
-        let app = App::open(config, Arc::new(SystemClock)).await?;
+        let app = App::open(config, Arc::new(SystemClock), Role::Server(api.to_string())).await?;
         furnish(&app, directory).await?;
         Ok(Self { api, wechat, server: Server::start(app, listener), simulator, simulator_stop })
     }

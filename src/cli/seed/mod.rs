@@ -5,7 +5,7 @@ mod picture;
 
 use super::Sources;
 use crate::{
-    app::{App, SystemClock},
+    app::{App, Role, SystemClock},
     data,
     model::{
         id::{CategoryId, SignInId},
@@ -38,7 +38,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     let config = sources.for_tools()?;
     telemetry::init(&config.log);
-    let app = App::open(config, Arc::new(SystemClock)).await?;
+    let app = App::open(config, Arc::new(SystemClock), Role::Tool).await?;
     let filled = async {
         let missing = || format!("there is no {}; make the account with `weizhan admin create`", args.staff);
         let staff = find_staff(&app, &args.staff).await?.with_context(missing)?;

@@ -123,7 +123,7 @@ pub(super) async fn sell(session: &mut Session, order: OrderId) -> Result<(), Fa
 
 /// Late money, and a shop that rather delivers than refunds: set all pieces of the closed order aside again, or none.
 pub(super) async fn retake(app: &App, session: &mut Session, closed: &Order) -> Result<bool, Fault> {
-    if app.config.pay.late_payment != LatePolicy::Reserve {
+    if app.settings.now().live.pay.late_payment != LatePolicy::Reserve {
         return Ok(false);
     }
     // The order before its stock, as when it closed.

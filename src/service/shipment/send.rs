@@ -165,7 +165,7 @@ fn next(
 
 /// When an order that leaves now counts as received.
 fn due(app: &App, now: Timestamp) -> Option<Timestamp> {
-    let count = app.config.order.auto_receive_days;
+    let count = app.settings.now().live.order.auto_receive_days;
     (count > 0).then(|| now.plus(days(count)))
 }
 

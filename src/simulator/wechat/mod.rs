@@ -7,6 +7,8 @@ mod message;
 mod shipping;
 mod token;
 
+pub use token::TokenCalls;
+
 use super::{
     Error, Simulator,
     ledger::{Ledger, Record},

@@ -15,7 +15,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 /// Seconds an access token lives.
 const TOKEN_SECONDS: u32 = 7200;
@@ -48,6 +48,9 @@ pub(super) async fn plain(State(simulator): State<Simulator>, Query(words): Word
 /// `getStableAccessToken`: the same token until its last five minutes, unless a new one is forced.
 pub(super) async fn stable(State(simulator): State<Simulator>, body: Bytes) -> Answer {
     let ask: AskToken = read(&body)?;
+    let [asked, forced] = &simulator.0.token_calls;
+    asked.fetch_add(1, Ordering::SeqCst);
+    forced.fetch_add(u64::from(ask.force_refresh), Ordering::SeqCst);
     if ask.grant_type.as_deref() != Some("client_credential") {
         return Err(Errcode(40002));
     }
@@ -68,6 +71,31 @@ pub(super) async fn stable(State(simulator): State<Simulator>, body: Bytes) -> A
     let end = if ask.force_refresh { now } else { now.plus(OVERLAP) };
     let token = make(&mut ledger, &appid, true, ask.force_refresh, current, end, now)?;
     Ok(view(&token, now))
+}
+
+/// How often stable tokens were asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenCalls {
+    /// Questions, whether or not they made a new token.
+    pub asked: u64,
+    /// Those of them that forced one.
+    pub forced: u64,
+}
+
+impl Simulator {
+    /// How often backends asked for stable tokens so far.
+    pub fn token_calls(&self) -> TokenCalls {
+        let [asked, forced] = self.0.token_calls.each_ref().map(|count| count.load(Ordering::SeqCst));
+        TokenCalls { asked, forced }
+    }
+
+    /// The stable token is refused from now on, and is still the one that is given out: only forcing helps. Real WeChat
+    /// does so now and then.
+    pub fn revoke_token(&self, appid: &str) -> Result<(), Error> {
+        let mut ledger = self.lock();
+        let token = newest(&ledger, appid, true).ok_or(Error::missing("token", appid))?;
+        ledger.put([Record::Token(Token { replaced_ms: Some(self.now()), ..token })])
+    }
 }
 
 fn newest(ledger: &Ledger, appid: &str, stable: bool) -> Option<Token> {

@@ -31,6 +31,10 @@ const REFUND_WRITE: Who = Who::Staff(Some(Permission::RefundWrite));
 const PRODUCT_WRITE: Who = Who::Staff(Some(Permission::ProductWrite));
 const STOCK_WRITE: Who = Who::Staff(Some(Permission::StockWrite));
 const ORDER_PRICE: Who = Who::Staff(Some(Permission::OrderPrice));
+const NODE_READ: Who = Who::Staff(Some(Permission::NodeRead));
+const SETTING_READ: Who = Who::Staff(Some(Permission::SettingRead));
+const SETTING_WRITE: Who = Who::Staff(Some(Permission::SettingWrite));
+const FLAG_WRITE: Who = Who::Staff(Some(Permission::FlagWrite));
 const BILL_RECONCILE: Who = Who::Staff(Some(Permission::BillReconcile));
 
 /// Every operation, in an order in which all of them succeed when one after the other is called by whoever may.
@@ -38,6 +42,7 @@ pub const TABLE: &[(&str, Who)] = &[
     ("health.alive", Who::Public),
     ("health.ready", Who::Public),
     ("object.view", Who::Public),
+    ("flag.list", Who::Public),
     ("product.categories", Who::Public),
     ("product.list", Who::Public),
     ("product.view", Who::Public),
@@ -78,6 +83,14 @@ pub const TABLE: &[(&str, Who)] = &[
     ("staff.difference.list", BILL_RECONCILE),
     ("staff.difference.repair", BILL_RECONCILE),
     ("staff.difference.dismiss", BILL_RECONCILE),
+    ("staff.node.list", NODE_READ),
+    ("staff.setting.list", SETTING_READ),
+    ("staff.setting.change", SETTING_WRITE),
+    ("staff.setting.history", SETTING_READ),
+    ("staff.flag.list", SETTING_READ),
+    ("staff.flag.put", FLAG_WRITE),
+    ("staff.flag.history", SETTING_READ),
+    ("staff.flag.remove", FLAG_WRITE),
     ("staff.sign_out", STAFF),
     ("user.view", Who::Buyer),
     ("user.change", Who::Buyer),

@@ -111,6 +111,7 @@ fn filled(path: &str) -> String {
         .replace("{sku_id}", "1")
         .replace("{transaction_id}", "1")
         .replace("{day}", "1")
+        .replace("{name}", "x")
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use weizhan::{
     model::{
         address::AddressRefusal,
         cart::CartRefusal,
+        flag::FlagRefusal,
         job::JobRefusal,
         notice::NoticeRefusal,
         object::ObjectRefusal,
@@ -17,6 +18,7 @@ use weizhan::{
         reconcile::ReconcileRefusal,
         refund::RefundRefusal,
         refusal::{Kind, Refusal},
+        setting::SettingRefusal,
         shipment::ShipmentRefusal,
         staff::StaffRefusal,
         stock::StockRefusal,
@@ -34,6 +36,7 @@ type Reasons = (&'static str, &'static [(&'static str, Kind, &'static str)]);
 const REASONS: &[Reasons] = &[
     ("AddressRefusal", AddressRefusal::CODES),
     ("CartRefusal", CartRefusal::CODES),
+    ("FlagRefusal", FlagRefusal::CODES),
     ("JobRefusal", JobRefusal::CODES),
     ("NoticeRefusal", NoticeRefusal::CODES),
     ("ObjectRefusal", ObjectRefusal::CODES),
@@ -42,6 +45,7 @@ const REASONS: &[Reasons] = &[
     ("ProductRefusal", ProductRefusal::CODES),
     ("ReconcileRefusal", ReconcileRefusal::CODES),
     ("RefundRefusal", RefundRefusal::CODES),
+    ("SettingRefusal", SettingRefusal::CODES),
     ("ShipmentRefusal", ShipmentRefusal::CODES),
     ("StaffRefusal", StaffRefusal::CODES),
     ("StockRefusal", StockRefusal::CODES),

@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wechat", &["config", "model::time", "model::money", "planted"]),
     ("app", &["model", "config", "data", "cache", "storage", "wechat"]),
     ("service", &["app", "model", "data", "cache", "storage", "wechat", "planted"]),
-    ("compute", &["app", "model", "service", "data::job", "data::lease", "data::Error"]),
+    ("compute", &["app", "model", "service", "data::job", "data::lease", "data::Error", "data::Session"]),
     ("http", &["app", "model", "service", "config", "telemetry", "planted"]),
     ("simulator", &["config", "model::time", "model::money", "wechat::pay::sign", "wechat::push::packet"]),
     (

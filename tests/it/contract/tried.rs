@@ -224,6 +224,8 @@ impl World {
             "product.view" | "staff.product.view" | "staff.product.change" => &self.goods.product_id,
             "cart.put" | "cart.remove" | "staff.stock.adjust" => &self.goods.sku_id,
             "address.change" | "address.remove" => &self.spare_address,
+            "staff.setting.change" | "staff.setting.history" => "order.unpaid_minutes",
+            "staff.flag.put" | "staff.flag.remove" | "staff.flag.history" => "new_cart",
             "object.view" => "no/such.png",
             _ => &self.pending,
         }
@@ -257,6 +259,9 @@ impl World {
             "staff.order.price" => json!({ "version": 1, "total_fen": 900, "reason": "老客户" }),
             "staff.suspense.dismiss" => json!({ "note": "另一个系统的钱" }),
             "staff.difference.dismiss" => json!({ "note": "别的系统的钱" }),
+            "staff.setting.change" => json!({ "version": 0, "value": 20 }),
+            "staff.flag.put" => json!({ "version": 0, "on": true, "percent": 10, "openids": ["oAnn"], "appids": [],
+                "version_min": "1.4.2" }),
             "staff.order.ship" => json!({ "carrier": "SF", "tracking_no": "SF1" }),
             _ => return None,
         })
@@ -282,7 +287,7 @@ impl Call {
     /// The request without its body.
     pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
-        let path = ["{id}", "{sku_id}", "{appid}", "{transaction_id}", "{notify_id}", "{day}", "{*key}"]
+        let path = ["{id}", "{sku_id}", "{appid}", "{transaction_id}", "{notify_id}", "{day}", "{name}", "{*key}"]
             .iter()
             .fold(path.clone(), |path, name| path.replace(name, &self.path_id));
         let mut request = client.request(method.clone(), &path);

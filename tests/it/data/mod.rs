@@ -7,6 +7,7 @@
 mod goods;
 mod house;
 mod money;
+mod nodes;
 mod orders;
 mod people;
 mod reconcile;

@@ -40,6 +40,12 @@ pub fn update() -> bool {
     variable("WEIZHAN_TEST_UPDATE").as_deref() == Some("1")
 }
 
+#[expect(clippy::disallowed_methods, reason = "a process that a test starts is told by its environment what to do")]
+/// The environment of this process.
+pub fn environment() -> Vec<(String, String)> {
+    std::env::vars().collect()
+}
+
 #[expect(clippy::disallowed_methods, reason = "tests have no command line of their own: tests/run speaks to them so")]
 /// A variable of the environment, if it says anything.
 pub fn variable(name: &str) -> Option<String> {

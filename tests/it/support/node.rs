@@ -72,6 +72,8 @@ impl Deployment {
             ("jobs.poll_ms", "50".to_owned()),
             // A killed node holds its jobs for so long.
             ("jobs.lease_seconds", "1".to_owned()),
+            // And its number for so long: there are 32.
+            ("node.lease_ms", "3000".to_owned()),
             ("log.format", "pretty".to_owned()),
             ("log.filter", "warn".to_owned()),
         ]);
@@ -138,6 +140,23 @@ impl Deployment {
             self.with_environment(&own, |environment, folder| ServerProcess::weizhan(&["serve"], environment, folder));
         assert!(node.wait_ready(|| ready_at(port)), "node {number} does not start:\n{}", node.log());
         node
+    }
+
+    /// One of several nodes, with a port of its own and whatever number is free, that answers.
+    pub fn serve_alongside(&self, port: u16) -> ServerProcess {
+        let own = [("server.listen", format!("127.0.0.1:{port}"))];
+        let mut node =
+            self.with_environment(&own, |environment, folder| ServerProcess::weizhan(&["serve"], environment, folder));
+        assert!(node.wait_ready(|| ready_at(port)), "the node at {port} does not start:\n{}", node.log());
+        node
+    }
+
+    /// Start any program with these settings and more in its environment.
+    pub fn start_with(&self, program: &Path, arguments: &[&str], more: &[(&str, &str)]) -> ServerProcess {
+        self.with_environment(&[], |environment, folder| {
+            let environment: Vec<_> = environment.iter().chain(more).copied().collect();
+            ServerProcess::start(program, arguments, &environment, folder)
+        })
     }
 
     /// A client of the node at this port that has not signed in.
