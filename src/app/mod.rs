@@ -27,13 +27,13 @@ use crate::{
     storage::{self, Storage},
     wechat::{self, Wechat},
 };
+use access_token::TokenRows;
 pub use gate::{Class, Gate, GateCounts, Gates, Permit};
 pub use keys::TokenKeys;
 pub use node::{NoNumber, Nodes, Role};
 pub use random::{random_bytes, random_number};
 pub use setting::{Settings, Snapshot};
 pub use settling::Settling;
-use access_token::TokenRows;
 use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

@@ -89,7 +89,11 @@ fn as_table(cluster: &Cluster) -> String {
         ]);
     }
     let alive = cluster.nodes.iter().filter(|seen| seen.alive).count();
-    format!("{table}\n{alive} of {} nodes alive; settings have version {}", cluster.nodes.len(), cluster.settings_version)
+    format!(
+        "{table}\n{alive} of {} nodes alive; settings have version {}",
+        cluster.nodes.len(),
+        cluster.settings_version
+    )
 }
 
 #[cfg(test)]

@@ -135,9 +135,7 @@ impl Check {
         self.demand((1..=200).contains(lines_max), "order.lines_max", "1 to 200 is expected");
         self.demand((1..=100_000).contains(quantity_max), "order.quantity_max", "1 to 100000 is expected");
         let most = Fen::ORDER_MAX.0;
-        for (key, fen) in
-            [("order.freight_fen", freight_fen), ("order.free_freight_from_fen", free_freight_from_fen)]
-        {
+        for (key, fen) in [("order.freight_fen", freight_fen), ("order.free_freight_from_fen", free_freight_from_fen)] {
             self.demand((0..=most).contains(fen), key, format!("0 to {most} is expected"));
         }
         self.demand(*auto_receive_days <= 365, "order.auto_receive_days", "0 to 365 is expected");

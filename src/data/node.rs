@@ -61,8 +61,7 @@ pub async fn take(session: &mut Session, row: &Node, from: &str, now: Timestamp)
 /// A sign of life; `false` when the number is another's by now.
 pub async fn beat(session: &mut Session, row: &Node) -> Result<bool, Error> {
     let Node { number, state, heartbeat_ms, expires_ms, skew_ms, settings_version, .. } = row;
-    let values =
-        (*state, *heartbeat_ms, *expires_ms, *skew_ms, *settings_version, *number, row.holder.as_str());
+    let values = (*state, *heartbeat_ms, *expires_ms, *skew_ms, *settings_version, *number, row.holder.as_str());
     Ok(session.execute(BEAT, values).await? == 1)
 }
 /// Give the number back; ids up to `used` were made with it.

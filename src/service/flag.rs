@@ -78,13 +78,8 @@ async fn put_once(
         return Err(FlagRefusal::TooMany.into());
     }
     let text = serde_json::to_string(rule).map_err(|error| Fault::broken(format!("a rule has no text: {error}")))?;
-    let flag = Flag {
-        name: name.as_str().to_owned(),
-        version: next,
-        rule: text,
-        staff_id: clerk.id,
-        changed_ms: app.now(),
-    };
+    let flag =
+        Flag { name: name.as_str().to_owned(), version: next, rule: text, staff_id: clerk.id, changed_ms: app.now() };
     let moved = match present {
         0 => data::flag::insert(&mut act, &flag).await?,
         _ => data::flag::change(&mut act, &flag, present).await?,
@@ -118,8 +113,7 @@ async fn remove_once(app: &App, clerk: &Clerk, name: &FlagName) -> Result<(), Er
     let version = data::setting::step(&mut act).await?;
     let before = data::flag::find(&mut act, name.as_str()).await?.ok_or(FlagRefusal::NotFound)?;
     data::flag::remove(&mut act, name.as_str()).await?;
-    let change =
-        FlagChange { name: before.name, version, rule: None, staff_id: clerk.id, changed_ms: app.now() };
+    let change = FlagChange { name: before.name, version, rule: None, staff_id: clerk.id, changed_ms: app.now() };
     data::flag::insert_change(&mut act, &change).await?;
     act.commit(app, clerk, "flag.remove", &format!("flag:{}", change.name), &before.rule).await
 }

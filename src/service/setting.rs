@@ -85,8 +85,7 @@ async fn change_once(
     if present != version {
         return Err(SettingRefusal::Changed { version: present }.into());
     }
-    let others: Vec<_> =
-        data::setting::list(&mut act).await?.into_iter().filter(|row| row.name != name).collect();
+    let others: Vec<_> = data::setting::list(&mut act).await?.into_iter().filter(|row| row.name != name).collect();
     let mut live = overlaid(app, &others);
     if let Some(value) = value {
         live = live
@@ -110,13 +109,8 @@ async fn change_once(
     if !moved {
         return Err(Fault::contended("the setting was changed at the same time").into());
     }
-    let change = SettingChange {
-        name: name.to_owned(),
-        version: next,
-        value: text,
-        staff_id: clerk.id,
-        changed_ms: app.now(),
-    };
+    let change =
+        SettingChange { name: name.to_owned(), version: next, value: text, staff_id: clerk.id, changed_ms: app.now() };
     data::setting::insert_change(&mut act, &change).await?;
     let detail = (before.map(|row| row.value), &change.value);
     act.commit::<SettingRefusal>(app, clerk, "setting.change", &format!("setting:{name}"), &detail).await?;

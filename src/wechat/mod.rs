@@ -23,10 +23,10 @@ mod transport;
 pub use error::{Error, ErrorKind};
 pub use login::LoginSession;
 pub use phone::Phone;
-pub use token::{FetchLease, StoreError, Stored, StoredToken, TokenStore};
 pub use shipping::{
     DeliveryMode, LogisticsType, OrderKey, OrderState, ShippedOrder, ShippingInfo, ShippingParcel, UploadVerdict,
 };
+pub use token::{FetchLease, StoreError, Stored, StoredToken, TokenStore};
 
 use crate::{
     config::{self, Secret},

@@ -78,7 +78,8 @@ async fn what_is_no_flag_is_refused() {
     clerk.put("/admin/v1/flags/x").json(&empty).send().await.expect_problem(422, "flag.range_empty");
     let body = json!({ "version": 0, "on": true });
     clerk.put("/admin/v1/flags/X").json(&body).send().await.expect_problem(404, "http.not_found");
-    for (query, pointer) in [("version=1.x", "version"), ("device=short", "device"), ("appid=", "appid"), ("a=1", "a")] {
+    for (query, pointer) in [("version=1.x", "version"), ("device=short", "device"), ("appid=", "appid"), ("a=1", "a")]
+    {
         let problem = ann.get(&format!("/v1/flags?{query}")).send().await.expect_problem(422, "http.invalid");
         assert_eq!(problem["errors"][0]["pointer"], pointer);
     }

@@ -188,7 +188,9 @@ async fn frozen(guard: &str, rounds: u32) {
         assert_eq!(crew.stale().await, 0, "round {round}: a stale write was accepted");
     }
     let (fires, terms) = crew.end().await;
-    println!("{guard}: frozen {rounds} times, replaced {replaced} times meanwhile, {terms} terms, {fires} periods, 0 stale");
+    println!(
+        "{guard}: frozen {rounds} times, replaced {replaced} times meanwhile, {terms} terms, {fires} periods, 0 stale"
+    );
     // One that is frozen within its transaction keeps its lock, and nobody can replace it before it wakes.
     assert!(replaced > 0, "the leader was never replaced");
 }

@@ -92,7 +92,8 @@ impl Control {
             self.limit = (self.limit + (self.limit / 10).max(1)).min(self.bounds.ceiling);
         }
         let quickest = self.quickest;
-        let drifted = |base: Duration| if quickest < base { quickest } else { base + quickest.saturating_sub(base) / DRIFT };
+        let drifted =
+            |base: Duration| if quickest < base { quickest } else { base + quickest.saturating_sub(base) / DRIFT };
         self.base = Some(self.base.map_or(quickest, drifted));
         let mean = (self.all / self.seen.max(1)).max(Duration::from_micros(1));
         // As many are done in that time as there are places, times how often one of them is done with.

@@ -57,7 +57,8 @@ fn a_rule_is_all_of_its_parts() {
     let version = |text: &str| text.parse::<AppVersion>().ok();
     let who = |version_text: &str| Who { version: version(version_text), ..user(1) };
     let range = FlagRule { version_min: version("1.4"), version_max: version("1.9.9"), ..rule(100) };
-    for (text, on) in [("1.3.9", false), ("1.4", true), ("1.4.0", true), ("1.10", false), ("1.9.9", true), ("", false)] {
+    for (text, on) in [("1.3.9", false), ("1.4", true), ("1.4.0", true), ("1.10", false), ("1.9.9", true), ("", false)]
+    {
         assert_eq!(range.is_on("x", &who(text)), on, "{text}");
     }
     let named = FlagRule { openids: ["o1".to_owned()].into(), ..rule(0) };

@@ -192,7 +192,9 @@ impl Wechat {
                 match self.0.tokens.put(appid, lease, &access_token, lives).await {
                     Ok(true) => {}
                     Ok(false) => tracing::warn!(appid, "another node fetched an access token meanwhile"),
-                    Err(error) => tracing::warn!(appid, %error, "an access token could not be handed to the other nodes"),
+                    Err(error) => {
+                        tracing::warn!(appid, %error, "an access token could not be handed to the other nodes")
+                    }
                 }
                 holder.keep(&access_token, usable(lives), lives, self.0.clock.now());
                 Ok(access_token)

@@ -61,7 +61,9 @@ async fn nodes_and_terms_come_back() {
         assert_eq!(data::lease::list(&mut rows, "l", 1).await.unwrap(), [term]);
     }
     assert!(data::lease::guard(&mut rows, "l", 2).await.unwrap());
-    assert!(!data::lease::guard(&mut rows, "l", 1).await.unwrap() && !data::lease::guard(&mut rows, "m", 1).await.unwrap());
+    assert!(
+        !data::lease::guard(&mut rows, "l", 1).await.unwrap() && !data::lease::guard(&mut rows, "m", 1).await.unwrap()
+    );
     assert!(!data::lease::resign(&mut rows, "l", "h1", 2).await.unwrap());
     assert!(data::lease::resign(&mut rows, "l", "h2", 2).await.unwrap());
     drop(rows);
@@ -75,8 +77,7 @@ async fn settings_and_flags_come_back() {
     assert_eq!(data::setting::head(&mut rows).await.unwrap(), 0);
     assert_eq!(data::setting::step(&mut rows).await.unwrap(), 1);
     let staff_id = StaffId(LARGE);
-    let setting =
-        Setting { name: "order.x".into(), version: 1, value: TEXT.into(), staff_id, changed_ms: START };
+    let setting = Setting { name: "order.x".into(), version: 1, value: TEXT.into(), staff_id, changed_ms: START };
     for new in [true, false] {
         assert_eq!(data::setting::insert(&mut rows, &setting).await.unwrap(), new);
     }
