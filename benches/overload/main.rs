@@ -1,6 +1,6 @@
 //! What becomes of more than can be carried.
 //!
-//! The server's database is at the end of a wire that is 20 ms long, and it has sixteen connections: so it can carry some
+//! The server's database is at the end of a wire that is 20 ms long, and it has eight connections: so it can carry some
 //! hundred reads a second, whatever the machine can. First as many as it takes are asked of it, then once, three and ten
 //! times that at fixed moments, whatever is answered (open loop), while WeChat's callbacks keep coming; then half of it
 //! again, until nobody is refused any more. With `abuse`, those who mean harm are there instead, and the others are timed.
@@ -40,9 +40,9 @@ use world::World;
 
 /// How late each reply of the database is.
 const WIRE: Duration = Duration::from_millis(20);
-const CONNECTIONS: &str = "16";
+const CONNECTIONS: &str = "8";
 /// Callbacks a second, all the time. Settling one takes a connection for ten replies and more.
-const CALLBACKS: u32 = 4;
+const CALLBACKS: u32 = 2;
 /// What must be kept: 90 % of the peak, refusals within 20 ms, an end of refusals within 10 s.
 const GOOD_MIN: f64 = 0.9;
 const REFUSED_WITHIN_US: u64 = 20_000;
@@ -114,7 +114,7 @@ async fn measure(cores: Cores, time: Duration) -> anyhow::Result<()> {
     let mut node = world.serve(&[("WEIZHAN__DATABASE__CONNECTIONS_MAX", CONNECTIONS)])?;
     world.wire.set(Direction::Replies, Way::Slow(WIRE));
     let mut next = 1_u64 << 40;
-    // As many as it takes: twenty-four that ask again as soon as they are answered. That is called saturation.
+    // As many as it takes: twelve that ask again as soon as they are answered. That is called saturation.
     let mut peak = 0.0_f64;
     let source = {
         let mut id = next;
@@ -127,13 +127,13 @@ async fn measure(cores: Cores, time: Duration) -> anyhow::Result<()> {
         let source: load::Source<'_> = Box::new(source);
         let told = world.notices(callbacks(time.as_secs_f64()));
         let (closed, _) = tokio::try_join!(
-            load::drive(node.port, 24, source, 404, time),
+            load::drive(node.port, 12, source, 404, time),
             drive(node.port, told, f64::from(CALLBACKS), 204, time)
         )?;
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let good = (closed.answered - closed.wrong.0) as f64 / closed.answered.max(1) as f64;
         peak = closed.rate * good;
-        println!("closed loop of 24 for {time:?}: {peak:.0} a second, p99 {} ms", closed.p99_us / 1_000);
+        println!("closed loop of 12 for {time:?}: {peak:.0} a second, p99 {} ms", closed.p99_us / 1_000);
         next += 1 << 30;
     }
     let mut lines: Vec<Line> = Vec::new();
