@@ -20,9 +20,8 @@ use crate::{
     config::Config,
     data::{self, Database, Intake},
     model::{
-        id::{IdSource, SignInId},
+        id::IdSource,
         time::{Clock, Timestamp},
-        token::SignIn,
     },
     storage::{self, Storage},
     wechat::{self, Wechat},
@@ -34,15 +33,10 @@ pub use node::{NoNumber, Nodes, Role};
 pub use random::{random_bytes, random_number};
 pub use setting::{Settings, Snapshot};
 pub use settling::Settling;
-use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
+use std::{future::Future, ops::Deref, sync::Arc};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use vault::Vault;
-
-/// How long a sign-in is believed without asking the database: a revoked one may live on for so long elsewhere.
-pub const SIGN_IN_BELIEVED: Duration = Duration::from_secs(5);
-/// Sign-ins remembered at a time.
-const SIGN_INS_MAX: u64 = 50_000;
 
 /// The running application.
 #[derive(Clone)]
@@ -68,8 +62,6 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     /// Signs tokens.
     pub token_keys: TokenKeys,
-    /// Sign-ins seen in the last seconds, with the moment they were read.
-    pub sign_ins: moka::sync::Cache<SignInId, Arc<(SignIn, Timestamp)>>,
     /// Rung when a job was enqueued that is due at once: a hint, the worker also looks by itself.
     pub jobs_due: Notify,
     /// Callbacks that are stored and are being settled.
@@ -84,26 +76,27 @@ pub struct Parts {
     pub nodes: Nodes,
     /// What a running shop can change: settings and flags.
     pub settings: Settings,
-    /// Rung when a setting or a flag was changed somewhere: a hint, each node also looks by itself.
-    pub settings_due: Notify,
     /// How many requests of each class are worked on.
     pub gates: Gates,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
-/// Guards against requests whose client hangs up. They are never off, but in the test that shows what they are for.
+/// Guards against requests whose client hangs up and against values that come late to the cache. They are never off, but
+/// in the tests that show what they are for.
 #[derive(Debug, Clone, Copy)]
 pub struct Guards {
     /// Those of the database.
     pub database: data::Guards,
     /// A request is carried to its end, whether its client waits or not.
     pub finish_abandoned: bool,
+    /// Those of the cache.
+    pub cache: cache::Guards,
 }
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { database: data::Guards::default(), finish_abandoned: true }
+        Self { database: data::Guards::default(), finish_abandoned: true, cache: cache::Guards::default() }
     }
 }
 
@@ -161,7 +154,7 @@ impl App {
         clock: Arc<dyn Clock>,
         guards: Guards,
     ) -> Result<Self, Error> {
-        let cache = Cache::open(&config.cache, clock.clone()).await?;
+        let cache = Cache::open_guarded(&config.cache, clock.clone(), guards.cache).await?;
         let storage = Storage::open(&config.storage).await?;
         let (vault, nodes) = (Arc::new(Vault::new(config.privacy.data_key.expose())), Nodes::default());
         let tokens = TokenRows {
@@ -177,10 +170,6 @@ impl App {
             ids: IdSource::new(clock.clone(), node).salted(u16::from_le_bytes(random_bytes()) >> 1),
             vault,
             token_keys: TokenKeys::new(&config.auth),
-            sign_ins: moka::sync::Cache::builder()
-                .max_capacity(SIGN_INS_MAX)
-                .time_to_live(Duration::from_mins(1))
-                .build(),
             jobs_due: Notify::new(),
             settling: Settling::default(),
             intake: Intake::new(database.clone(), config.database.callback_connections),
@@ -188,7 +177,6 @@ impl App {
             guards,
             nodes,
             settings: Settings::new(&config),
-            settings_due: Notify::new(),
             gates: Gates::new(&config.overload, config.database.connections_max),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

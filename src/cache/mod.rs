@@ -1,40 +1,56 @@
 //! Hot copies of what is read often; may use `model` and `config`.
 //!
-//! A read goes through memory, then Redis, then its loader. A write forgets the key **after** its commit. Losing the
-//! cache, or any part of it, loses nothing but speed: every failure is a miss, logged and counted here.
+//! A read goes through memory, then Redis, then its loader. A write forgets the key **after** its commit, and a job in
+//! its transaction does so again should the writer die in between (`service::hot`). Losing the cache, or any part of it,
+//! loses nothing but speed: every failure is a miss, logged and counted here.
 //!
 //! Invariants:
 //! * Whatever an order, a price or a permission depends on is read from the rows, never from here.
 //! * A read that starts after `forget` returned on this node never sees the older value, whatever was loading then.
-//!   Other nodes see it for at most [`LEVEL_ONE_MAX`] longer.
+//!   Other nodes are told over two connections; while neither works, they keep nothing in memory for longer than 250 ms.
 //! * Nothing is shown for longer than its key's budget, even when every invalidation is lost.
+//! * A Redis that fails costs each read that is waiting for it [`config::Cache::timeout_ms`] once, and later reads nothing.
 //!
-//! **How to add one:** a type in `key.rs` with its namespace, value and budget; `get_or_load` where it is read,
-//! `forget` where it is written, after the commit.
+//! **How to add one:** a line in [`TABLE`] and a type in `key.rs` with its name, value and form; `get_or_load` where it is
+//! read; where it is written `service::hot::mark` in the transaction and `service::hot::forget` after the commit.
 
+mod bells;
 mod breaker;
+mod fifo;
+mod flight;
 mod key;
 pub mod limit;
+mod links;
 mod memory;
 mod namespace;
+mod policy;
 mod redis;
+mod room;
+mod script;
+mod store;
 #[cfg(test)]
 mod tests;
 mod tiered;
+mod told;
 
-pub use key::{CategoriesKey, Key, ProductKey, ProductListKey};
-pub use memory::Memory;
-pub use namespace::Counts;
-pub use tiered::Tiered;
+pub use key::{CategoriesKey, Form, Key, ProductKey, ProductListKey, SignInKey};
+pub use namespace::{Counts, LOAD_BOUNDS_US};
+pub use policy::{Eviction, NEGATIVE_MAX, PLACES, Policy, SIGN_IN_BELIEVED, TABLE};
 
-use crate::{config, model::time::Clock};
+use crate::{
+    config,
+    model::{hot::Hot, time::Clock},
+};
+use bells::Bells;
 use bytes::Bytes;
-use std::{sync::Arc, time::Duration};
-
-/// How long a value from Redis stays in a node's memory: as long as another node's change may go unseen here.
-pub const LEVEL_ONE_MAX: Duration = Duration::from_secs(1);
-/// How long a value that does not exist is remembered not to: it may be made at any moment.
-pub const NEGATIVE_MAX: Duration = Duration::from_secs(1);
+use memory::Memory;
+use room::{Fresh, Room};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tiered::{Found, LookUp, Tiered};
+use tokio::sync::Notify;
 
 /// Why a cache could not be set up. In use it has no errors: a failure is a miss.
 #[derive(Debug, thiserror::Error)]
@@ -44,78 +60,133 @@ pub enum Error {
     Address(#[source] ::redis::RedisError),
 }
 
+/// Guards against values that were read before a change and come to be stored after it. They are never off, but in the
+/// test that shows what they are for.
+#[derive(Debug, Clone, Copy)]
+pub struct Guards {
+    /// Redis takes a value only from who holds the present ticket of its key.
+    pub nonce: bool,
+    /// Memory takes a value only while nothing was forgotten since it was asked for.
+    pub generation: bool,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self { nonce: true, generation: true }
+    }
+}
+
+/// How this node reaches Redis and the other nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// Redis is called; while it fails it is not.
+    pub redis: bool,
+    /// Changes are heard by `CLIENT TRACKING`.
+    pub tracking: bool,
+    /// Changes and hints are heard on the channel.
+    pub published: bool,
+    /// Calls of Redis that failed.
+    pub failures: u64,
+    /// Those of them that had no answer within `cache.timeout_ms`.
+    pub late: u64,
+    /// How often memory was emptied because a change may not have been heard.
+    pub flushes: u64,
+}
+
 /// The cache of a node. A clone is the same cache.
 #[derive(Clone)]
-pub enum Cache {
-    /// Memory over a Redis that all nodes share.
-    Tiered(Tiered),
-    /// Memory alone: right only for a single node.
-    Memory(Memory),
+pub struct Cache {
+    memory: Arc<Memory>,
+    bells: Arc<Bells>,
+    /// A Redis that all nodes share; without it memory is the whole cache.
+    tiered: Option<Arc<Tiered>>,
 }
 
 impl Cache {
     /// Set it up: with Redis if `redis_url` is set. A Redis that is away is no error, here or later.
     pub async fn open(settings: &config::Cache, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        if settings.redis_url.is_empty() {
-            let longest = settings.product_stale_ms.max(settings.category_stale_ms);
-            return Ok(Self::Memory(Memory::new(settings, clock, Duration::from_millis(longest))));
-        }
-        Ok(Self::Tiered(Tiered::open(settings, clock).await?))
+        Self::open_guarded(settings, clock, Guards::default()).await
     }
 
-    /// The JSON text of a value, cached or loaded; `None` when there is no such value, which is remembered for
-    /// [`NEGATIVE_MAX`]. Fails only as `load` fails, which is not remembered.
+    /// The same with other guards; for the test that shows what they are for.
+    pub async fn open_guarded(settings: &config::Cache, clock: Arc<dyn Clock>, guards: Guards) -> Result<Self, Error> {
+        let (memory, bells) = (Arc::new(Memory::new(settings, clock, guards)), Arc::<Bells>::default());
+        let tiered = if settings.redis_url.is_empty() {
+            None
+        } else {
+            Some(Arc::new(Tiered::open(settings, memory.clone(), bells.clone()).await?))
+        };
+        Ok(Self { memory, bells, tiered })
+    }
+
+    /// A value, cached or loaded; `None` when there is no such value, which is remembered for a moment. Fails only as
+    /// `load` fails, which is not remembered.
     ///
-    /// `load` reads the primary database and runs at most once at a time for a key on this node. It must not come
-    /// back to this cache: two keys may share a turn.
-    pub async fn get_or_load<K: Key, E, F, Fut>(&self, key: &K, load: F) -> Result<Option<Bytes>, E>
+    /// `load` reads the primary database and runs at most once at a time for a key on this node.
+    pub async fn get_or_load<K: Key, E, F, Fut>(&self, key: &K, load: F) -> Result<Option<K::Form>, E>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Option<K::Value>, E>>,
     {
-        let memory = self.memory();
-        let slot = memory.slot(key);
-        if let Some(text) = memory.find(&slot).await {
-            return Ok(text);
+        let room = self.memory.room::<K>();
+        if let Some(found) = room.find(key, self.memory.now()) {
+            return Ok(found);
         }
         // On the heap: what a miss needs, above all its loader, would make the future of each hit ten kilobytes larger.
-        Box::pin(self.load_in_turn(key, &slot, load)).await
+        Box::pin(self.load_in_turn(room, key, load)).await
     }
 
-    async fn load_in_turn<K: Key, E, F, Fut>(&self, key: &K, slot: &memory::Slot, load: F) -> Result<Option<Bytes>, E>
+    async fn load_in_turn<K: Key, E, F, Fut>(&self, room: &Room<K>, key: &K, load: F) -> Result<Option<K::Form>, E>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Option<K::Value>, E>>,
     {
-        let memory = self.memory();
-        let turn = memory.turn(slot).await;
-        if let Some(text) = memory.find(slot).await {
-            return Ok(text);
+        let turn = room.flights.turn(key).await;
+        if let Some(found) = room.find(key, self.memory.now()) {
+            return Ok(found);
         }
         // Before anything is read: an invalidation from here on makes what is read below worthless.
-        let (stamp, began) = (memory.stamp(slot), memory.now());
-        let ticket = match self {
-            Self::Memory(_) => None,
-            Self::Tiered(tiered) => match tiered.look_up::<K>(slot).await {
-                tiered::LookUp::Hit(text, left) => {
-                    memory.keep(slot, stamp, text.clone(), began.plus(left.min(LEVEL_ONE_MAX))).await;
-                    return Ok(text);
+        let mut stamp = room.stamp(key);
+        let mut ticket = None;
+        let name = key.name();
+        if let Some(tiered) = &self.tiered {
+            let looked = self.memory.now();
+            match tiered.look_up(room, &name).await {
+                LookUp::Hit(Found { form, bytes, read, left }) => {
+                    let age = looked.since(read);
+                    let left = left.min(room.budget(form.is_none()).saturating_sub(age));
+                    if !left.is_zero() {
+                        room.namespace.count_l2_hit(age);
+                        let expires = looked.plus(tiered.life_here(left));
+                        room.keep(key, stamp, Fresh { form: form.clone(), bytes, read, expires });
+                        return Ok(form);
+                    }
                 }
-                tiered::LookUp::Miss(ticket) => Some(ticket),
-                tiered::LookUp::Failed => None,
-            },
-        };
-        slot.namespace.count_miss();
-        let text = load().await?.map(|value| json(&value));
-        let budget = key.stale(memory.settings());
-        let life = jittered(if text.is_none() { budget.min(NEGATIVE_MAX) } else { budget });
-        let life_here = if matches!(self, Self::Tiered(_)) { life.min(LEVEL_ONE_MAX) } else { life };
-        let good = memory.keep(slot, stamp, text.clone(), began.plus(life_here)).await;
-        drop(turn);
-        if let (true, Self::Tiered(tiered), Some(ticket)) = (good, self, ticket) {
-            tiered.fill(slot, &ticket, text.as_ref(), life).await;
+                // The ticket may have been waited for; what is read from here on is newer than all that was forgotten.
+                LookUp::Miss(fresh) => (stamp, ticket) = (room.stamp(key), Some(fresh)),
+                LookUp::Failed => {}
+            }
         }
-        Ok(text)
+        room.namespace.count_miss();
+        let (read, began) = (self.memory.now(), Instant::now());
+        let value = load().await?;
+        room.namespace.count_load(began.elapsed());
+        let life = jittered(room.budget(value.is_none()));
+        let (form, text) = match value {
+            Some(value) => {
+                let text = json(&value);
+                (Some(K::Form::made(value, &text)), Some(text))
+            }
+            None => (None, None),
+        };
+        let life_here = self.tiered.as_ref().map_or(life, |tiered| tiered.life_here(life));
+        let bytes = text.as_ref().map_or(0, Bytes::len);
+        let good = room.keep(key, stamp, Fresh { form: form.clone(), bytes, read, expires: read.plus(life_here) });
+        drop(turn);
+        if let (true, Some(tiered), Some(ticket)) = (good, &self.tiered, ticket) {
+            tiered.fill(&room.namespace, &name, &ticket, (read, text.as_ref()), life).await;
+        }
+        Ok(form)
     }
 
     /// Forget one key; call it **after** the commit, since what is loaded before it is the old value.
@@ -123,36 +194,55 @@ impl Cache {
     /// Never fails. `false` says that Redis may not have heard: this node will make that good before it believes
     /// Redis again, other nodes may show the old value until its budget ends, so a job may want to try again.
     pub async fn forget<K: Key>(&self, key: &K) -> bool {
-        let memory = self.memory();
-        let slot = memory.slot(key);
-        memory.forget(&slot).await;
-        let Self::Tiered(tiered) = self else { return true };
-        let heard = tiered.forget(&slot).await;
+        let room = self.memory.room::<K>();
+        room.forget(key);
+        let Some(tiered) = &self.tiered else { return true };
+        let heard = tiered.forget(room.namespace.name, Some(&key.name())).await;
         // Once more: a read in between may have taken the old value from Redis.
-        memory.forget(&slot).await;
+        room.forget(key);
         heard
     }
 
     /// Forget every key of a kind at once; otherwise like [`Cache::forget`].
     pub async fn forget_all<K: Key>(&self) -> bool {
-        let namespace = self.memory().namespace(K::NAMESPACE);
-        namespace.next_generation();
-        let Self::Tiered(tiered) = self else { return true };
-        let heard = tiered.forget_all(&namespace).await;
-        namespace.next_generation();
+        // So that the room is there to remember what Redis may miss.
+        self.memory.room::<K>();
+        self.forget_hot(&K::all()).await
+    }
+
+    /// Forget what was named; otherwise like [`Cache::forget`].
+    pub async fn forget_hot(&self, hot: &Hot) -> bool {
+        let Hot { namespace, name } = hot;
+        self.memory.forget_named(namespace, name.as_deref());
+        let Some(tiered) = &self.tiered else { return true };
+        let heard = tiered.forget(namespace, name.as_deref()).await;
+        self.memory.forget_named(namespace, name.as_deref());
         heard
     }
 
-    /// How the reads went, for each kind of entry that was used.
-    pub fn counts(&self) -> Vec<Counts> {
-        self.memory().counts()
+    /// Tell whoever waits for this topic, on all nodes, that something is new. A hint: it may be lost, and comes at
+    /// the latest when a node that lost its connection has it again.
+    pub async fn tell(&self, topic: &'static str) {
+        self.bells.ring(topic);
+        if let Some(tiered) = &self.tiered {
+            tiered.tell(topic).await;
+        }
     }
 
-    fn memory(&self) -> &Memory {
-        match self {
-            Self::Memory(memory) => memory,
-            Self::Tiered(tiered) => tiered.memory(),
-        }
+    /// The bell of a topic: rung by [`Cache::tell`] on any node, and when hints may have been lost. It wakes all who
+    /// wait, and is remembered for the next to wait if nobody does; it may ring for nothing.
+    pub fn heard(&self, topic: &'static str) -> Arc<Notify> {
+        self.bells.of(topic)
+    }
+
+    /// How the reads went and what is held, for each kind of entry that was used.
+    pub fn counts(&self) -> Vec<Counts> {
+        self.memory.counts()
+    }
+
+    /// How this node reaches Redis; `None` when it has none.
+    pub fn reach(&self) -> Option<Reach> {
+        self.tiered.as_deref().map(Tiered::reach)
     }
 }
 

@@ -1,8 +1,14 @@
-//! What is known about one kind of entry: its counters, its generation, and what Redis has missed.
+//! What is known about one kind of entry: its figures, its generation, and what Redis has missed.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst},
+    time::Duration,
+};
 
-/// How the reads of one kind of entry went, since this process started.
+/// Upper bounds of [`Counts::load_us`], in microseconds; what took longer is in the last place.
+pub const LOAD_BOUNDS_US: [u64; 9] = [500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 500_000];
+
+/// How the reads of one kind of entry went since this process started, and what it holds now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
     /// The kind of entry.
@@ -15,6 +21,29 @@ pub struct Counts {
     pub misses: u64,
     /// Calls to Redis that failed, came too late, or were not made because Redis was failing.
     pub errors: u64,
+    /// Loads that another node was making: they were waited for, whether in vain or not.
+    pub waits: u64,
+    /// Loads that ended well.
+    pub loads: u64,
+    /// How long they took in all, in microseconds.
+    pub load_us_sum: u64,
+    /// How long the longest took, in microseconds.
+    pub load_us_max: u64,
+    /// How many took at most so long, each by itself: see [`LOAD_BOUNDS_US`].
+    pub load_us: [u64; LOAD_BOUNDS_US.len() + 1],
+    /// Entries in this node's memory.
+    pub l1_entries: u64,
+    /// What they take, in bytes.
+    pub l1_bytes: u64,
+    /// What they may take, in bytes.
+    pub l1_bytes_max: u64,
+    /// Entries that had to go before their time for want of room.
+    pub l1_evictions: u64,
+    /// The greatest age of a value that was shown from either level, in milliseconds since it was read from the database; at
+    /// most [`Counts::stale_ms_max`].
+    pub age_ms_max: u64,
+    /// The age no value is shown at, in milliseconds.
+    pub stale_ms_max: u64,
 }
 
 /// The state of one kind of entry on this node.
@@ -26,6 +55,12 @@ pub(super) struct Namespace {
     l2_hits: AtomicU64,
     misses: AtomicU64,
     errors: AtomicU64,
+    waits: AtomicU64,
+    loads: AtomicU64,
+    load_us_sum: AtomicU64,
+    load_us_max: AtomicU64,
+    load_us: [AtomicU64; LOAD_BOUNDS_US.len() + 1],
+    age_ms_max: AtomicU64,
     /// How many invalidations did not reach Redis.
     missed: AtomicU64,
     /// How many of those were made good.
@@ -41,10 +76,17 @@ impl Namespace {
             l2_hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             errors: AtomicU64::new(0),
+            waits: AtomicU64::new(0),
+            loads: AtomicU64::new(0),
+            load_us_sum: AtomicU64::new(0),
+            load_us_max: AtomicU64::new(0),
+            load_us: [const { AtomicU64::new(0) }; LOAD_BOUNDS_US.len() + 1],
+            age_ms_max: AtomicU64::new(0),
             missed: AtomicU64::new(0),
             settled: AtomicU64::new(0),
         }
     }
+    /// The figures; those of the memory are the room's to add.
     pub(super) fn counts(&self) -> Counts {
         Counts {
             namespace: self.name,
@@ -52,19 +94,49 @@ impl Namespace {
             l2_hits: self.l2_hits.load(Relaxed),
             misses: self.misses.load(Relaxed),
             errors: self.errors.load(Relaxed),
+            waits: self.waits.load(Relaxed),
+            loads: self.loads.load(Relaxed),
+            load_us_sum: self.load_us_sum.load(Relaxed),
+            load_us_max: self.load_us_max.load(Relaxed),
+            load_us: std::array::from_fn(|place| self.load_us[place].load(Relaxed)),
+            l1_entries: 0,
+            l1_bytes: 0,
+            l1_bytes_max: 0,
+            l1_evictions: 0,
+            age_ms_max: self.age_ms_max.load(Relaxed),
+            stale_ms_max: 0,
         }
     }
-    pub(super) fn count_l1_hit(&self) {
+    pub(super) fn count_l1_hit(&self, age: Duration) {
         self.l1_hits.fetch_add(1, Relaxed);
+        self.count_age(age);
     }
-    pub(super) fn count_l2_hit(&self) {
+    fn count_age(&self, age: Duration) {
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        // Nearly always a look and no write.
+        if age_ms > self.age_ms_max.load(Relaxed) {
+            self.age_ms_max.fetch_max(age_ms, Relaxed);
+        }
+    }
+    pub(super) fn count_l2_hit(&self, age: Duration) {
         self.l2_hits.fetch_add(1, Relaxed);
+        self.count_age(age);
     }
     pub(super) fn count_miss(&self) {
         self.misses.fetch_add(1, Relaxed);
     }
     pub(super) fn count_error(&self) {
         self.errors.fetch_add(1, Relaxed);
+    }
+    pub(super) fn count_wait(&self) {
+        self.waits.fetch_add(1, Relaxed);
+    }
+    pub(super) fn count_load(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.loads.fetch_add(1, Relaxed);
+        self.load_us_sum.fetch_add(us, Relaxed);
+        self.load_us_max.fetch_max(us, Relaxed);
+        self.load_us[LOAD_BOUNDS_US.partition_point(|bound| *bound < us)].fetch_add(1, Relaxed);
     }
 
     /// Entries made under an older generation are no longer good.

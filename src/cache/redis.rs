@@ -1,80 +1,58 @@
-//! The second level: Redis, shared by all nodes.
-//!
-//! A fill is guarded: the read that finds nothing takes a ticket, and a fill is only accepted while the ticket is
-//! still the present one. Tickets are random, not counted: a counter that FLUSHALL resets would accept an old one.
-//! For a key `k` of a namespace `n` there are
-//!
-//! | key | holds | lives |
-//! | --- | --- | --- |
-//! | `weizhan:entry:{n}:k` | the epoch it was filled in, then the JSON text; no text is a value known not to exist | the rest of its budget |
-//! | `weizhan:guard:{n}:k` | the nonce of the key, changed by each invalidation | a minute |
-//! | `weizhan:epoch:{n}` | the nonce of the namespace; entries of another epoch do not count | for ever |
-//!
-//! Deadlines are reckoned by the clock of Redis inside the scripts: nodes need not agree on the time, and a fill that
-//! was held up on its way does not live longer for it.
+//! The second level: Redis, shared by all nodes. What it holds is said in `script`.
 
-use super::{Error, breaker::Breaker, memory::Slot, namespace::Namespace};
-use crate::config;
+use super::{Error, breaker::Breaker, script::Scripts, told::Told, told::nonce};
+use crate::{config, model::time::Timestamp};
 use bytes::Bytes;
 use redis::{
-    Client, RedisResult, Script,
+    Client, RedisError, RedisResult,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 /// Longer than any load takes: a fill whose guard is gone is refused.
 const GUARD_MS: u64 = 60_000;
+/// How long one node's load keeps the others from loading the same.
+pub(super) const LOAD_MS: u64 = 50;
 /// A connection that is not made, or a reply that has not come, by then never will be.
 const CONNECTION_TIMEOUT: Duration = Duration::from_millis(200);
+/// Hexadecimal digits of the moment of reading.
+const READ_DIGITS: usize = 16;
 /// Between two attempts to connect.
 const CONNECT_DELAY: Duration = Duration::from_millis(20);
 
-/// The entry, or a ticket to fill it: KEYS entry, guard, epoch; ARGV a fresh nonce, life of a guard.
-/// Replies {1, text, milliseconds left, ''} or {0, epoch, present moment, guard}.
-const LOOK_UP: &str = "
-local epoch = redis.call('GET', KEYS[3])
-if not epoch then
-  epoch = ARGV[1]
-  redis.call('SET', KEYS[3], epoch)
-end
-local stored = redis.call('GET', KEYS[1])
-if stored and string.sub(stored, 1, #epoch) == epoch then
-  return {1, string.sub(stored, #epoch + 1), redis.call('PTTL', KEYS[1]), ''}
-end
-local guard = redis.call('GET', KEYS[2])
-if not guard then
-  guard = ARGV[1]
-  redis.call('SET', KEYS[2], guard, 'PX', ARGV[2])
-end
-local time = redis.call('TIME')
-return {0, epoch, time[1] * 1000 + math.floor(time[2] / 1000), guard}";
-
-/// Fill an entry if nothing was forgotten meanwhile: KEYS as above; ARGV epoch, guard, deadline, text.
-const FILL: &str = "
-if redis.call('GET', KEYS[3]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
-local time = redis.call('TIME')
-local left = ARGV[3] - (time[1] * 1000 + math.floor(time[2] / 1000))
-if left < 1 then return 0 end
-redis.call('SET', KEYS[1], ARGV[1] .. ARGV[4], 'PX', string.format('%d', left))
-return 1";
-
-/// Drop an entry and refuse the fills under way: KEYS entry, guard; ARGV a fresh nonce, life of a guard.
-const FORGET: &str = "
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-redis.call('DEL', KEYS[1])
-return 1";
+/// Which entry is meant.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Address<'a> {
+    pub(super) namespace: &'static str,
+    pub(super) name: &'a str,
+}
 
 /// What Redis knows about a key.
-pub(super) enum LookUp {
-    /// It is there for so long; no text is a value known not to exist.
-    Hit(Option<Bytes>, Duration),
+pub(super) enum LookUp<F = Bytes> {
+    /// It is there.
+    Hit(Found<F>),
     /// It is not, and may be filled.
     Miss(Ticket),
     /// Redis could not be asked; do not fill.
     Failed,
+}
+
+/// An entry of Redis.
+pub(super) struct Found<F> {
+    /// Without one it is a value known not to exist.
+    pub(super) form: Option<F>,
+    /// What its text takes.
+    pub(super) bytes: usize,
+    /// When it was read from the database, by the clock of the node that did.
+    pub(super) read: Timestamp,
+    /// How long it lives, by the clock of Redis.
+    pub(super) left: Duration,
 }
 
 /// The right to fill one entry, good until the key or its namespace is forgotten.
@@ -83,138 +61,159 @@ pub(super) struct Ticket {
     guard: String,
     /// When it was given, in milliseconds of the clock of Redis.
     given_ms: i64,
+    /// Nobody else loads it.
+    pub(super) first: bool,
 }
 
 /// The level in Redis.
 pub(super) struct Redis {
     client: Client,
     manager: Mutex<ConnectionManager>,
-    breaker: Breaker,
+    pub(super) breaker: Breaker,
+    told: Arc<Told>,
     timeout: Duration,
-    look_up: Script,
-    fill: Script,
-    forget: Script,
+    scripts: Scripts,
+    failures: AtomicU64,
+    late: AtomicU64,
 }
 
 impl Redis {
-    /// Prepare to talk to the Redis of `settings.redis_url`. Connects when first used.
-    pub(super) fn new(settings: &config::Cache) -> Result<Self, Error> {
-        let client = Client::open(settings.redis_url.expose()).map_err(Error::Address)?;
+    /// Prepare to talk to this Redis. Connects when first used.
+    pub(super) fn new(client: Client, settings: &config::Cache, told: Arc<Told>) -> Result<Self, Error> {
         Ok(Self {
             manager: Mutex::new(connect(&client).map_err(Error::Address)?),
             client,
-            breaker: Breaker::default(),
+            breaker: Breaker::new(),
+            told,
             timeout: Duration::from_millis(settings.timeout_ms),
-            look_up: Script::new(LOOK_UP),
-            fill: Script::new(FILL),
-            forget: Script::new(FORGET),
+            scripts: Scripts::new(),
+            failures: AtomicU64::new(0),
+            late: AtomicU64::new(0),
         })
     }
-    /// Say hello, so that the log tells at once when Redis is away. That is no error: every read is then a miss.
-    pub(super) async fn greet(&self) {
+    /// Calls that failed, and how many of them for want of an answer in time.
+    pub(super) fn failed(&self) -> (u64, u64) {
+        (self.failures.load(Relaxed), self.late.load(Relaxed))
+    }
+    /// Whether Redis answers, asked as every other call.
+    pub(super) async fn hello(&self) -> bool {
         let mut manager = self.manager();
-        let hello: Option<()> = self.call("greet", redis::cmd("PING").exec_async(&mut manager)).await;
-        tracing::info!(reachable = hello.is_some(), "cache in memory and Redis");
+        self.call("ping", redis::cmd("PING").exec_async(&mut manager)).await.is_some()
+    }
+    /// The same, asked also when nobody else asks any more.
+    pub(super) async fn answers(&self) -> bool {
+        let mut manager = self.manager();
+        let answered = self.in_time(redis::cmd("PING").exec_async(&mut manager)).await.is_ok();
+        if !answered && let Ok(fresh) = connect(&self.client) {
+            // A link that was cut silently gives no error to reconnect on, so the next attempt starts afresh.
+            *self.manager.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
+        answered
     }
 
-    pub(super) async fn look_up(&self, slot: &Slot) -> LookUp {
-        if !self.settle(&slot.namespace).await {
-            return LookUp::Failed;
-        }
-        let mut call = self.look_up.key(entry(slot));
-        call.key(guard(slot)).key(epoch(&slot.namespace)).arg(nonce()).arg(GUARD_MS);
+    pub(super) async fn look_up(&self, at: Address<'_>) -> LookUp {
+        let mut call = self.scripts.look_up.key(entry(at));
+        call.key(guard(at)).key(epoch(at.namespace)).key(load(at)).arg(nonce()).arg(GUARD_MS).arg(LOAD_MS);
         let mut manager = self.manager();
         let reply = self.call("look_up", call.invoke_async::<(i64, Vec<u8>, i64, String)>(&mut manager)).await;
         match reply {
-            Some((1, text, left_ms, _)) => {
-                let text = (!text.is_empty()).then(|| Bytes::from(text));
-                LookUp::Hit(text, Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)))
+            Some((1, stored, left_ms, _)) => found(stored.into(), left_ms).map_or(LookUp::Failed, LookUp::Hit),
+            Some((turn, epoch, given_ms, guard)) => {
+                let epoch = String::from_utf8_lossy(&epoch).into_owned();
+                LookUp::Miss(Ticket { epoch, guard, given_ms, first: turn == 0 })
             }
-            Some((_, epoch, given_ms, guard)) => {
-                LookUp::Miss(Ticket { epoch: String::from_utf8_lossy(&epoch).into_owned(), guard, given_ms })
-            }
-            None => {
-                slot.namespace.count_error();
-                LookUp::Failed
-            }
+            None => LookUp::Failed,
         }
     }
-    /// Fill an entry. It dies `life` after the **ticket** was given, which was before its value was read.
-    pub(super) async fn fill(&self, slot: &Slot, ticket: &Ticket, text: Option<&Bytes>, life: Duration) {
+    /// Fill an entry; `false` when Redis may not have heard. It dies `life` after the **ticket** was given, which was
+    /// before its value was read.
+    pub(super) async fn fill(
+        &self,
+        at: Address<'_>,
+        ticket: &Ticket,
+        (read, text): (Timestamp, Option<&Bytes>),
+        life: Duration,
+        guarded: bool,
+    ) -> bool {
         let deadline_ms = ticket.given_ms.saturating_add(i64::try_from(life.as_millis()).unwrap_or(i64::MAX));
-        let mut call = self.fill.key(entry(slot));
-        call.key(guard(slot)).key(epoch(&slot.namespace));
-        call.arg(&ticket.epoch).arg(&ticket.guard).arg(deadline_ms).arg(text.map_or(&[][..], |text| text));
+        let mut call = self.scripts.fill.key(entry(at));
+        call.key(guard(at)).key(epoch(at.namespace)).key(load(at));
+        let mut stored = format!("{:0READ_DIGITS$x}", read.0).into_bytes();
+        stored.extend_from_slice(text.map_or(&[], |text| text));
+        call.arg(&ticket.epoch).arg(&ticket.guard).arg(deadline_ms).arg(stored).arg(u8::from(guarded));
         let mut manager = self.manager();
-        if self.call("fill", call.invoke_async::<i64>(&mut manager)).await.is_none() {
-            slot.namespace.count_error();
-        }
+        self.call("fill", call.invoke_async::<i64>(&mut manager)).await.is_some()
     }
-    /// Forget one key; `false` when Redis may not have heard.
-    pub(super) async fn forget(&self, slot: &Slot) -> bool {
-        let mut call = self.forget.key(entry(slot));
-        call.key(guard(slot)).arg(nonce()).arg(GUARD_MS);
+    /// Forget one key and tell the other nodes; `false` when Redis may not have heard.
+    pub(super) async fn forget(&self, namespace: &str, name: &str) -> bool {
+        let fresh = nonce();
+        let of = |kind: &str| format!("weizhan:{kind}:{{{namespace}}}:{name}");
+        let mut call = self.scripts.forget.key(of("entry"));
+        call.key(of("guard")).key(of("load")).key(self.told.text(namespace, Some(name), &fresh));
+        call.arg(fresh).arg(GUARD_MS).arg(self.told.channel());
         let mut manager = self.manager();
-        let heard = self.call("forget", call.invoke_async::<i64>(&mut manager)).await.is_some();
-        if !heard {
-            slot.namespace.count_error();
-            slot.namespace.miss_invalidation();
-        }
-        heard
+        self.call("forget", call.invoke_async::<i64>(&mut manager)).await.is_some()
     }
-    /// Forget all keys of a namespace; `false` when Redis may not have heard.
-    pub(super) async fn forget_all(&self, namespace: &Namespace) -> bool {
-        let heard = self.change_epoch(namespace).await;
-        if !heard {
-            namespace.miss_invalidation();
-        }
-        heard
+    /// Forget all keys of a namespace and tell the other nodes; `false` when Redis may not have heard.
+    pub(super) async fn forget_all(&self, namespace: &str) -> bool {
+        let (fresh, mut manager) = (nonce(), self.manager());
+        let mut call = self.scripts.forget_all.key(epoch(namespace));
+        call.key(self.told.text(namespace, None, &fresh)).arg(fresh).arg(self.told.channel());
+        self.call("forget_all", call.invoke_async::<i64>(&mut manager)).await.is_some()
     }
-    /// Make good what was missed while Redis was away: which keys is not remembered, so the namespace goes.
-    async fn settle(&self, namespace: &Namespace) -> bool {
-        let Some(mark) = namespace.unsettled() else { return true };
-        let settled = self.change_epoch(namespace).await;
-        if settled {
-            namespace.settle(mark);
-        }
-        settled
+    /// The same, also when nobody else calls any more.
+    pub(super) async fn forget_all_first(&self, namespace: &str) -> bool {
+        let (fresh, mut manager) = (nonce(), self.manager());
+        let mut call = self.scripts.forget_all.key(epoch(namespace));
+        call.key(self.told.text(namespace, None, &fresh)).arg(fresh).arg(self.told.channel());
+        self.in_time(call.invoke_async::<i64>(&mut manager)).await.is_ok()
     }
-    async fn change_epoch(&self, namespace: &Namespace) -> bool {
-        let mut call = redis::cmd("SET");
-        call.arg(epoch(namespace)).arg(nonce());
+    /// Tell the other nodes of a topic.
+    pub(super) async fn tell(&self, topic: &str) {
+        let mut call = redis::cmd("PUBLISH");
+        call.arg(self.told.channel()).arg(self.told.hint(topic));
         let mut manager = self.manager();
-        let changed = self.call("forget_all", call.exec_async(&mut manager)).await.is_some();
-        if !changed {
-            namespace.count_error();
-        }
-        changed
+        self.call("tell", call.exec_async(&mut manager)).await;
     }
 
     fn manager(&self) -> ConnectionManager {
         self.manager.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-    /// Run one call within its time; `None` for any failure, which is logged here.
+    /// Make one call unless Redis is failing; `None` for any failure.
     async fn call<T>(&self, act: &'static str, reply: impl Future<Output = RedisResult<T>>) -> Option<T> {
         if !self.breaker.allows() {
             return None;
         }
-        let error = match tokio::time::timeout(self.timeout, reply).await {
-            Ok(Ok(answer)) => {
+        let error = match self.in_time(reply).await {
+            Ok(answer) => {
                 self.breaker.succeed();
                 return Some(answer);
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no reply in time".to_owned(),
+            Err(Some(error)) => error.to_string(),
+            Err(None) => {
+                self.late.fetch_add(1, Relaxed);
+                "no reply in time".to_owned()
+            }
         };
-        tracing::warn!(act, error, "Redis failed; the cache does without");
-        // A link that was cut silently gives no error to reconnect on, so the next attempt starts afresh.
-        if self.breaker.fail()
-            && let Ok(fresh) = connect(&self.client)
-        {
-            *self.manager.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        self.failures.fetch_add(1, Relaxed);
+        if self.breaker.fail() {
+            tracing::warn!(act, error, "Redis failed; the cache does without until it answers");
         }
         None
     }
+    /// Without an error: it came too late.
+    async fn in_time<T>(&self, reply: impl Future<Output = RedisResult<T>>) -> Result<T, Option<RedisError>> {
+        tokio::time::timeout(self.timeout, reply).await.map_err(|_| None)?.map_err(Some)
+    }
+}
+
+/// Takes the moment of reading off what is stored.
+fn found(stored: Bytes, left_ms: i64) -> Option<Found<Bytes>> {
+    let read = std::str::from_utf8(stored.get(..READ_DIGITS)?).ok()?;
+    let read = Timestamp(i64::from_str_radix(read, 16).ok()?);
+    let text = stored.slice(READ_DIGITS..);
+    let (bytes, left) = (text.len(), Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)));
+    Some(Found { form: (!text.is_empty()).then_some(text), bytes, read, left })
 }
 
 fn connect(client: &Client) -> RedisResult<ConnectionManager> {
@@ -229,18 +228,15 @@ fn connect(client: &Client) -> RedisResult<ConnectionManager> {
 }
 
 // The braces keep a namespace in one slot of a Redis cluster.
-fn entry(slot: &Slot) -> String {
-    format!("weizhan:entry:{{{}}}:{}", slot.namespace.name, slot.name)
+fn entry(at: Address<'_>) -> String {
+    format!("weizhan:entry:{{{}}}:{}", at.namespace, at.name)
 }
-fn guard(slot: &Slot) -> String {
-    format!("weizhan:guard:{{{}}}:{}", slot.namespace.name, slot.name)
+fn guard(at: Address<'_>) -> String {
+    format!("weizhan:guard:{{{}}}:{}", at.namespace, at.name)
 }
-fn epoch(namespace: &Namespace) -> String {
-    format!("weizhan:epoch:{{{}}}", namespace.name)
+fn load(at: Address<'_>) -> String {
+    format!("weizhan:load:{{{}}}:{}", at.namespace, at.name)
 }
-
-fn nonce() -> String {
-    let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).expect("the system always has random bytes");
-    hex::encode(bytes)
+fn epoch(namespace: &str) -> String {
+    format!("weizhan:epoch:{{{namespace}}}")
 }

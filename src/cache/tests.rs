@@ -1,6 +1,6 @@
 //! Claims about the cache in memory. Nothing here sleeps: readers are held by channels, the clock by hand.
 
-use super::{Cache, Counts, Key};
+use super::{Cache, Counts, Eviction, Key, NEGATIVE_MAX, Policy};
 use crate::{
     config::{self, Secret},
     model::time::{Clock, FixedClock, Timestamp},
@@ -16,16 +16,40 @@ use std::{
 };
 use tokio::sync::oneshot;
 
+/// A number under a number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Number(u64);
+
+const fn policy(namespace: &'static str, place: usize, eviction: Eviction) -> Policy {
+    let stale: fn(&config::Cache) -> Duration = |settings| Duration::from_millis(settings.product_stale_ms);
+    Policy { namespace, place, eviction, share: 50, stale, negative: NEGATIVE_MAX, counted: false }
+}
 
 impl Key for Number {
     type Value = u64;
-    const NAMESPACE: &'static str = "number";
+    type Form = Bytes;
+    const POLICY: Policy = policy("number", 14, Eviction::Lru);
     fn name(&self) -> String {
         self.0.to_string()
     }
-    fn stale(&self, settings: &config::Cache) -> Duration {
-        Duration::from_millis(settings.product_stale_ms)
+    fn parse(name: &str) -> Option<Self> {
+        name.parse().ok().map(Self)
+    }
+}
+
+/// The same, kept as numbers and in order of arrival.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Other(u64);
+
+impl Key for Other {
+    type Value = u64;
+    type Form = Arc<u64>;
+    const POLICY: Policy = policy("other", 15, Eviction::Fifo);
+    fn name(&self) -> String {
+        self.0.to_string()
+    }
+    fn parse(name: &str) -> Option<Self> {
+        name.parse().ok().map(Self)
     }
 }
 
@@ -97,7 +121,10 @@ async fn a_value_is_shown_until_its_budget_ends() {
     assert_eq!(read(&cache, 1, Some(8)).await, Some(7), "at least 80 % of the budget");
     clock.advance(Duration::from_millis(6_001));
     assert_eq!(read(&cache, 1, Some(8)).await, Some(8), "never more than the budget");
-    assert_eq!(counts(&cache), Counts { namespace: "number", l1_hits: 1, l2_hits: 0, misses: 2, errors: 0 });
+    let Counts { l1_hits, l2_hits, misses, errors, loads, l1_entries, age_ms_max, stale_ms_max, .. } = counts(&cache);
+    assert_eq!((l1_hits, l2_hits, misses, errors, loads, l1_entries), (1, 0, 2, 0, 2, 1));
+    assert_eq!((age_ms_max, stale_ms_max), (23_999, 30_000));
+    assert_eq!(counts(&cache).load_us.iter().sum::<u64>(), 2, "each load is in one place of the histogram");
 }
 
 #[tokio::test]
@@ -154,42 +181,73 @@ async fn a_failed_or_dropped_load_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn forgetting_all_drops_every_key_of_the_namespace_and_no_other() {
-    struct Other;
-    impl Key for Other {
-        type Value = u64;
-        const NAMESPACE: &'static str = "other";
-        fn name(&self) -> String {
-            "1".to_owned()
-        }
-        fn stale(&self, _: &config::Cache) -> Duration {
-            Duration::from_secs(30)
-        }
-    }
+async fn a_key_does_not_wait_for_another() {
     let (cache, _) = open().await;
-    let other =
-        async |stored| cache.get_or_load(&Other, async || Ok::<_, Infallible>(Some(stored))).await.unwrap().map(number);
+    let mut hung = Box::pin(cache.get_or_load(&Number(0), std::future::pending::<Result<Option<u64>, Infallible>>));
+    assert!(futures_util::poll!(&mut hung).is_pending());
+    // More than there are generations: some share that of the key that hangs.
+    for key in 1..3000 {
+        // Unconstrained: else tokio makes so many waits in a row pause by itself.
+        let mut read = Box::pin(tokio::task::unconstrained(read(&cache, key, Some(key))));
+        assert!(futures_util::poll!(&mut read).is_ready(), "{key} waits");
+    }
+}
+
+#[tokio::test]
+async fn forgetting_all_drops_every_key_of_the_namespace_and_no_other() {
+    let (cache, _) = open().await;
+    let other = async |stored| cache.get_or_load(&Other(1), async || Ok::<_, Infallible>(Some(stored))).await.unwrap();
     for key in 0..100 {
         assert_eq!(read(&cache, key, Some(key)).await, Some(key));
     }
-    assert_eq!(other(7).await, Some(7));
+    assert_eq!(other(7).await.as_deref(), Some(&7));
     assert!(cache.forget_all::<Number>().await);
     for key in 0..100 {
         assert_eq!(read(&cache, key, Some(key + 1)).await, Some(key + 1));
     }
-    assert_eq!(other(8).await, Some(7));
+    assert_eq!(other(8).await.as_deref(), Some(&7));
+    assert!(cache.forget_hot(&Other(2).hot()).await && cache.forget_hot(&Other(1).hot()).await);
+    assert_eq!(other(8).await.as_deref(), Some(&8), "a key is forgotten by its name");
+    assert!(cache.forget_hot(&Other::all()).await);
+    assert_eq!(other(9).await.as_deref(), Some(&9));
 }
 
 #[tokio::test]
-async fn the_memory_taken_is_bounded() {
+async fn the_memory_taken_is_bounded_and_no_namespace_pushes_out_another() {
     let clock = Arc::new(FixedClock::new(Timestamp::from_seconds(1_800_000_000)));
-    let small = config::Cache { memory_bytes_max: 10_000, ..settings("") };
+    let small = config::Cache { memory_bytes_max: 100_000, ..settings("") };
     let cache = Cache::open(&small, clock).await.unwrap();
-    let Cache::Memory(memory) = &cache else { panic!("no Redis was asked for") };
-    for key in 0..1000 {
+    let other = async |key| cache.get_or_load(&Other(key), async || Ok::<_, Infallible>(Some(key))).await.unwrap();
+    assert_eq!(other(7).await.as_deref(), Some(&7));
+    for key in 0..10_000 {
         read(&cache, key, Some(key)).await;
     }
-    assert!(memory.bytes().await <= 10_000 && memory.bytes().await > 0);
+    for Counts { namespace, l1_bytes, l1_bytes_max, l1_entries, .. } in cache.counts() {
+        assert_eq!(l1_bytes_max, 50_000);
+        assert!(l1_bytes > 0 && l1_bytes <= l1_bytes_max && l1_entries > 0, "{namespace}: {l1_bytes}");
+    }
+    assert!(counts(&cache).l1_evictions > 1000);
+    let before = cache.counts()[1].l1_hits;
+    other(7).await;
+    assert_eq!(cache.counts()[1].l1_hits, before + 1, "it is still there");
+    for key in 0..10_000 {
+        other(key).await;
+    }
+    let Counts { l1_bytes, l1_evictions, .. } = cache.counts()[1];
+    assert!(l1_bytes <= 50_000 && l1_evictions > 1000);
+}
+
+#[tokio::test]
+async fn a_bell_rings_for_who_waits_and_for_who_comes_next() {
+    let (cache, _) = open().await;
+    let (bell, other) = (cache.heard("flags"), cache.heard("settings"));
+    cache.tell("flags").await;
+    bell.notified().await;
+    let mut waiting = Box::pin(bell.notified());
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    cache.clone().tell("flags").await;
+    waiting.await;
+    assert!(futures_util::poll!(Box::pin(other.notified())).is_pending());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Changed settings and flags reach this node.
 
-use crate::app::App;
+use crate::{app::App, service};
 use std::time::Duration;
 
 /// How often is looked. A hint only makes it faster: when every hint is lost, a change is here within this time and the
@@ -9,11 +9,11 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Look for changes until the application stops.
 pub async fn keep(app: App) {
-    let stopping = app.stopping();
+    let (stopping, changed) = (app.stopping(), app.cache.heard(service::setting::CHANGED));
     while !stopping.is_cancelled() {
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = app.settings_due.notified() => {}
+            () = changed.notified() => {}
             () = tokio::time::sleep(LOOK) => {}
         }
         if let Err(error) = app.refresh_settings().await {

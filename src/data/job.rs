@@ -55,6 +55,8 @@ statements! {
     FIND = (select!("id = ?"));
     COUNT = "SELECT COUNT(*) FROM jobs WHERE state = ?";
     NEXT_DUE = "SELECT MIN(run_ms) FROM jobs WHERE state = 'ready'";
+    DISCARD = "DELETE FROM jobs WHERE id = ? AND state = 'running' AND lease_token = ?";
+    WITHDRAW = "DELETE FROM jobs WHERE id = ? AND state = 'ready'";
     PURGE = "DELETE FROM jobs WHERE state = 'done' AND ended_ms < ?";
 }
 
@@ -126,6 +128,14 @@ pub async fn claim(
 /// Done, in the transaction of the effect. `false` when the lease was lost: then the effect must not be committed.
 pub async fn finish(session: &mut Session, claim: &Claim, now: Timestamp) -> Result<bool, Error> {
     Ok(session.execute(FINISH, (now, claim.id, claim.lease_token)).await? == 1)
+}
+/// Done, and its row with it: for work that leaves nothing to look at. `false` when the lease was lost.
+pub async fn discard(session: &mut Session, claim: &Claim) -> Result<bool, Error> {
+    Ok(session.execute(DISCARD, (claim.id, claim.lease_token)).await? == 1)
+}
+/// Take back a job that nobody has begun, because what it was for has been done; `false` when it has been begun.
+pub async fn withdraw(session: &mut Session, id: JobId) -> Result<bool, Error> {
+    Ok(session.execute(WITHDRAW, (id,)).await? == 1)
 }
 /// Give it back, to be run again at `run_ms`.
 pub async fn retry(session: &mut Session, claim: &Claim, run_ms: Timestamp, error: &str) -> Result<bool, Error> {

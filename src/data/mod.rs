@@ -37,6 +37,7 @@ mod writer;
 pub mod access_token;
 pub mod address;
 pub mod audit;
+pub mod cache;
 pub mod call;
 pub mod cart;
 pub mod flag;
@@ -73,6 +74,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     address::STATEMENTS,
     audit::STATEMENTS,
     call::STATEMENTS,
+    cache::STATEMENTS,
     cart::STATEMENTS,
     clock::STATEMENTS,
     flag::STATEMENTS,

@@ -4,6 +4,7 @@
 //! `compute::worker`, a use case in `service`.
 
 use crate::model::{
+    hot::Hot,
     id::{JobId, OrderId, PrepayId, PushId, RefundId},
     time::Timestamp,
 };
@@ -78,6 +79,11 @@ pub enum Work {
         /// Half past ten in the morning of the day it is for, in milliseconds since 1970: one job a day over all nodes.
         slot: i64,
     },
+    /// Forget what a change made old, should its writer have died before it could.
+    ForgetCached {
+        /// What.
+        hot: Vec<Hot>,
+    },
 }
 
 impl Work {
@@ -93,6 +99,7 @@ impl Work {
             Self::ReceiveOrder { .. } => "receive_order",
             Self::HandlePush { .. } => "handle_push",
             Self::ReconcileBills { .. } => "reconcile_bills",
+            Self::ForgetCached { .. } => "forget_cached",
         }
     }
     /// How often it may fail before it is dead. Money is not given up in a day.
@@ -106,7 +113,8 @@ impl Work {
             | Self::UploadShipping { .. }
             | Self::ReceiveOrder { .. }
             | Self::HandlePush { .. }
-            | Self::ReconcileBills { .. } => 60,
+            | Self::ReconcileBills { .. }
+            | Self::ForgetCached { .. } => 60,
         }
     }
 }
@@ -208,6 +216,7 @@ mod tests {
             Work::ReceiveOrder { order: OrderId(1) },
             Work::HandlePush { push: PushId(1) },
             Work::ReconcileBills { slot: 0 },
+            Work::ForgetCached { hot: vec![Hot { namespace: "product".to_owned(), name: None }] },
         ];
         for work in all {
             let stored = serde_json::to_value(&work).expect("json");

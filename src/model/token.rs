@@ -40,6 +40,30 @@ pub struct SignIn {
     pub revoked_ms: Option<Timestamp>,
 }
 
+/// What a request needs to know of a sign-in. It is cached: nothing of it is a secret.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Standing {
+    /// Buyer or staff.
+    pub audience: Audience,
+    /// The user's or staff member's id.
+    pub holder_id: i64,
+    /// The mini-program, empty for staff.
+    pub appid: String,
+    /// The person in that mini-program, empty for staff.
+    pub openid: String,
+    /// After this nothing of the family is accepted.
+    pub expires_ms: Timestamp,
+    /// Signed out, disabled or reused.
+    pub revoked: bool,
+}
+
+impl Standing {
+    /// Whether the tokens of this family count at `now`.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        !self.revoked && now < self.expires_ms
+    }
+}
+
 /// What a presented refresh token means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presented {
@@ -57,6 +81,17 @@ impl SignIn {
     /// Whether the tokens of this family count at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_ms.is_none() && now < self.expires_ms
+    }
+    /// What a request needs to know of it.
+    pub fn standing(self) -> Standing {
+        Standing {
+            audience: self.audience,
+            holder_id: self.holder_id,
+            appid: self.appid,
+            openid: self.openid,
+            expires_ms: self.expires_ms,
+            revoked: self.revoked_ms.is_some(),
+        }
     }
     /// What the refresh token of this generation means at `now`.
     pub fn present(&self, generation: i64, now: Timestamp, grace: Duration) -> Presented {

@@ -20,6 +20,8 @@ pub enum Next {
     Done,
     /// It is to be done again, as this work, at this time.
     Again(Work, Timestamp),
+    /// It is done and nobody will want to look at it: its row goes.
+    Gone,
 }
 
 /// Enqueue in the transaction of the change that needs it; the second of two with the same subject is dropped.
@@ -44,6 +46,11 @@ pub fn subject(work: &Work) -> String {
         Work::CleanUp { slot } | Work::ReconcileBills { slot } => *slot,
         Work::UploadShipping { order, version } => return format!("{}:{order}:{version}", work.kind()),
         Work::HandlePush { push } => push.0,
+        // Not one thing but one change: `service::hot` enqueues it without a key.
+        Work::ForgetCached { hot } => {
+            let names = hot.iter().map(|hot| format!(":{}:{}", hot.namespace, hot.name.as_deref().unwrap_or("*")));
+            return format!("{}{}", work.kind(), names.collect::<String>());
+        }
     };
     format!("{}:{id}", work.kind())
 }
@@ -53,6 +60,7 @@ pub async fn end(session: &mut Session, claim: &Claim, next: &Next, now: Timesta
     let held = match next {
         Next::Done => data::job::finish(session, claim, now).await?,
         Next::Again(work, run_ms) => data::job::again(session, claim, work, *run_ms).await?,
+        Next::Gone => data::job::discard(session, claim).await?,
     };
     if held { Ok(()) } else { Err(Fault::broken("the lease of this job was lost; its effect is undone")) }
 }

@@ -16,6 +16,7 @@ pub mod audit;
 pub mod cart;
 pub mod flag;
 pub mod health;
+pub mod hot;
 pub mod idempotency;
 pub mod job;
 pub mod node;

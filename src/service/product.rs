@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    cache::{CategoriesKey, ProductKey, ProductListKey},
+    cache::{CategoriesKey, Key, ProductKey, ProductListKey},
     data::{self, product::SkuRow},
     model::{
         id::{CategoryId, ProductId, SkuId},
@@ -10,7 +10,7 @@ use crate::{
         page::Page,
         product::{Category, ListQuery, Product, ProductBrief, ProductDetail, ProductRefusal, ProductState},
     },
-    service::{Error, Fault, attempt, audit, staff::Clerk},
+    service::{Error, Fault, attempt, audit, hot, staff::Clerk},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -27,16 +27,12 @@ pub async fn categories(app: &App) -> Result<Bytes, Error<ProductRefusal>> {
 
 /// A page of what is on sale: JSON of `Page<ProductBrief>`.
 pub async fn list(app: &App, query: &ListQuery) -> Result<Bytes, Error<ProductRefusal>> {
-    let ListQuery { category, text, sort, after, limit } = query;
-    let shelf = category.map_or(0, |shelf| shelf.0);
-    let (value, id) = after.unwrap_or_default();
-    let key = ProductListKey(format!("{shelf}.{sort}.{value}.{id}.{limit}.{text}"));
     let load = || async {
-        let asked = ListQuery { limit: limit + 1, ..query.clone() };
+        let asked = ListQuery { limit: query.limit + 1, ..query.clone() };
         let rows = data::product::list(&mut app.database.read().await?, &asked).await?;
-        Ok::<_, Fault>(Some(Page::cut(rows, *limit, |row| data::product::place(row, *sort))))
+        Ok::<_, Fault>(Some(Page::cut(rows, query.limit, |row| data::product::place(row, query.sort))))
     };
-    let text = app.cache.get_or_load(&key, load).await?;
+    let text = app.cache.get_or_load(&ProductListKey(query.clone()), load).await?;
     text.ok_or_else(|| Fault::broken("a list is never absent").into())
 }
 
@@ -137,32 +133,34 @@ pub async fn create_category(
     name: &str,
     position: i64,
 ) -> Result<Category, Error<ProductRefusal>> {
-    let category = attempt(|| async {
+    let (category, mark) = attempt(|| async {
         let mut act = audit::begin(app).await?;
         let category = Category { id: app.ids.next(CategoryId), name: name.to_owned(), position };
         data::product::insert_category(&mut act, &category, app.now()).await?;
+        let mark = hot::mark(app, &mut act, vec![CategoriesKey.hot()]).await?;
         let target = format!("category:{}", category.id);
         act.commit::<ProductRefusal>(app, clerk, "category.create", &target, &category).await?;
-        Ok::<_, Error<ProductRefusal>>(category)
+        Ok::<_, Error<ProductRefusal>>((category, mark))
     })
     .await?;
-    app.cache.forget(&CategoriesKey).await;
+    hot::forget(app, mark).await;
     Ok(category)
 }
 
 /// A new product with its SKUs and their stock.
 pub async fn create(app: &App, clerk: &Clerk, draft: &ProductDraft) -> Result<ProductDetail, Error<ProductRefusal>> {
-    let id = attempt(|| async {
+    let (id, mark) = attempt(|| async {
         let mut act = audit::begin(app).await?;
         data::product::find_category(&mut act, draft.category_id).await?.ok_or(ProductRefusal::CategoryMissing)?;
         let id = app.ids.next(ProductId);
         data::product::insert(&mut act, &draft.row(id, 1, app)).await?;
         insert_skus(app, &mut act, id, draft).await?;
+        let mark = changed(app, &mut act, id).await?;
         act.commit::<ProductRefusal>(app, clerk, "product.create", &format!("product:{id}"), draft).await?;
-        Ok::<_, Error<ProductRefusal>>(id)
+        Ok::<_, Error<ProductRefusal>>((id, mark))
     })
     .await?;
-    changed(app, id).await;
+    hot::forget(app, mark).await;
     inspect(app, id).await
 }
 
@@ -175,7 +173,7 @@ pub async fn change(
     version: i64,
     draft: &ProductDraft,
 ) -> Result<ProductDetail, Error<ProductRefusal>> {
-    attempt(|| async {
+    let mark = attempt(|| async {
         let mut act = audit::begin(app).await?;
         data::product::find_category(&mut act, draft.category_id).await?.ok_or(ProductRefusal::CategoryMissing)?;
         data::product::find(&mut act, id).await?.ok_or(ProductRefusal::NotFound)?;
@@ -189,10 +187,12 @@ pub async fn change(
             }
         }
         insert_skus(app, &mut act, id, draft).await?;
-        act.commit(app, clerk, "product.change", &format!("product:{id}"), draft).await
+        let mark = changed(app, &mut act, id).await?;
+        act.commit(app, clerk, "product.change", &format!("product:{id}"), draft).await?;
+        Ok(mark)
     })
     .await?;
-    changed(app, id).await;
+    hot::forget(app, mark).await;
     inspect(app, id).await
 }
 
@@ -220,8 +220,7 @@ async fn insert_skus(
     data::stock::insert(session, &stock).await
 }
 
-/// Forget the hot copies of a product, after the commit that changed it.
-pub async fn changed(app: &App, id: ProductId) {
-    app.cache.forget(&ProductKey(id)).await;
-    app.cache.forget_all::<ProductListKey>().await;
+/// Say in the transaction of a change that the hot copies of a product are old by it, and every list.
+pub async fn changed(app: &App, session: &mut data::Session, id: ProductId) -> Result<hot::Mark, Fault> {
+    hot::mark(app, session, vec![ProductKey(id).hot(), ProductListKey::all()]).await
 }

@@ -8,6 +8,8 @@ use crate::{
 };
 use serde_json::Value;
 
+/// The hint to all nodes that settings or flags were changed. They look by themselves too.
+pub const CHANGED: &str = "settings";
 /// Most changes that a history shows.
 const CHANGES_MAX: i64 = 100;
 
@@ -67,7 +69,7 @@ pub async fn change(
     known(name)?;
     let changed = attempt(|| change_once(app, clerk, name, version, value)).await?;
     app.refresh_settings().await?;
-    app.settings_due.notify_one();
+    app.cache.tell(CHANGED).await;
     Ok(changed)
 }
 

@@ -82,11 +82,11 @@ pub async fn sign_in(app: &App, name: &str, password: &str) -> Result<(Staff, To
 
 /// The member of staff who holds this access token.
 pub async fn clerk(app: &App, token: &str, ip: String, request_id: String) -> Result<Clerk, Error<TokenRefusal>> {
-    let seen = token::authenticate(app, Audience::Staff, token).await?;
-    let id = StaffId(seen.0.holder_id);
+    let (sign_in, standing) = token::authenticate(app, Audience::Staff, token).await?;
+    let id = StaffId(standing.holder_id);
     let staff = data::staff::find(&mut app.database.read().await?, id).await?;
     let staff = staff.filter(|staff| staff.active).ok_or(TokenRefusal::Revoked)?;
-    Ok(Clerk { id, sign_in: seen.0.id, rights: staff.rights(), ip, request_id })
+    Ok(Clerk { id, sign_in, rights: staff.rights(), ip, request_id })
 }
 
 /// A new account. Only the command line makes them.

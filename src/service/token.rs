@@ -4,12 +4,13 @@
 //! salt of the sign-in. So a reply that was lost can be given again, and a stolen database holds no token.
 
 use crate::{
-    app::{App, SIGN_IN_BELIEVED, random_bytes},
+    app::{App, random_bytes},
+    cache::SignInKey,
     data::{self, Session},
     model::{
         id::{SignInId, UserId},
         time::{Timestamp, days, minutes},
-        token::{Audience, Presented, SignIn, TokenRefusal, Tokens},
+        token::{Audience, Presented, SignIn, Standing, TokenRefusal, Tokens},
     },
     service::{Error, Fault, attempt},
 };
@@ -152,7 +153,7 @@ async fn refresh_once(
             tracing::warn!(sign_in.id = %id, "a retired refresh token came back; the sign-in is ended");
             data::token::revoke(&mut session, id, now).await?;
             session.commit().await?;
-            app.sign_ins.invalidate(&id);
+            app.cache.forget(&SignInKey(id)).await;
             Err(TokenRefusal::Reused.into())
         }
         Presented::Dead => Err(TokenRefusal::Revoked.into()),
@@ -165,38 +166,31 @@ pub async fn sign_out(app: &App, id: SignInId) -> Result<(), Error<TokenRefusal>
         let mut session = app.database.write().await?;
         data::token::revoke(&mut session, id, app.now()).await?;
         session.commit().await?;
-        app.sign_ins.invalidate(&id);
+        app.cache.forget(&SignInKey(id)).await;
         Ok(())
     })
     .await
 }
 
-/// Who holds this access token.
+/// Who holds this access token: the sign-in, and how it stood at most
+/// [`SIGN_IN_BELIEVED`](crate::cache::SIGN_IN_BELIEVED) ago on whatever node.
 pub async fn authenticate(
     app: &App,
     audience: Audience,
     token: &str,
-) -> Result<Arc<(SignIn, Timestamp)>, Error<TokenRefusal>> {
+) -> Result<(SignInId, Arc<Standing>), Error<TokenRefusal>> {
     let claims = read(app, audience, token)?;
-    let seen = believed(app, claims.sid).await?;
-    let sign_in = &seen.0;
-    if sign_in.audience != audience || sign_in.holder_id.to_string() != claims.sub || !sign_in.is_live(app.now()) {
+    let id = claims.sid;
+    let load = || async {
+        let sign_in = data::token::find(&mut app.database.read().await?, id).await?;
+        Ok::<_, Fault>(sign_in.map(SignIn::standing))
+    };
+    let standing = app.cache.get_or_load(&SignInKey(id), load).await?.ok_or(TokenRefusal::Revoked)?;
+    let is_holder = claims.sub.parse() == Ok(standing.holder_id);
+    if standing.audience != audience || !is_holder || !standing.is_live(app.now()) {
         return Err(TokenRefusal::Revoked.into());
     }
-    Ok(seen)
-}
-
-/// The sign-in as it was at most [`SIGN_IN_BELIEVED`] ago.
-async fn believed(app: &App, id: SignInId) -> Result<Arc<(SignIn, Timestamp)>, Error<TokenRefusal>> {
-    let now = app.now();
-    if let Some(seen) = app.sign_ins.get(&id).filter(|seen| now.since(seen.1) < SIGN_IN_BELIEVED) {
-        return Ok(seen);
-    }
-    let mut session = app.database.read().await?;
-    let sign_in = data::token::find(&mut session, id).await?.ok_or(TokenRefusal::Revoked)?;
-    let seen = Arc::new((sign_in, now));
-    app.sign_ins.insert(id, seen.clone());
-    Ok(seen)
+    Ok((id, standing))
 }
 
 /// What a token must be, beside well signed. Worked out once: it is asked for by nearly every request.
@@ -231,12 +225,11 @@ fn read(app: &App, audience: Audience, token: &str) -> Result<Claims, TokenRefus
 
 /// The buyer who holds this access token.
 pub async fn buyer(app: &App, token: &str) -> Result<Buyer, Error<TokenRefusal>> {
-    let seen = authenticate(app, Audience::Buyer, token).await?;
-    let sign_in = &seen.0;
+    let (sign_in, standing) = authenticate(app, Audience::Buyer, token).await?;
     Ok(Buyer {
-        id: UserId(sign_in.holder_id),
-        sign_in: sign_in.id,
-        appid: sign_in.appid.clone(),
-        openid: sign_in.openid.clone(),
+        id: UserId(standing.holder_id),
+        sign_in,
+        appid: standing.appid.clone(),
+        openid: standing.openid.clone(),
     })
 }

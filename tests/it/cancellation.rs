@@ -36,6 +36,7 @@ use sqlx::{Connection, MySqlConnection};
 use std::{collections::BTreeSet, time::Duration};
 use weizhan::{
     app::Guards,
+    cache,
     data::{self, Sql},
 };
 
@@ -45,7 +46,11 @@ const CONNECTIONS: usize = 2;
 const LATE: Duration = Duration::from_millis(8);
 
 /// Without the guards: what dropped futures do to whoever comes next.
-const UNGUARDED: Guards = Guards { database: data::Guards { rollback_on_release: false }, finish_abandoned: false };
+const UNGUARDED: Guards = Guards {
+    database: data::Guards { rollback_on_release: false },
+    finish_abandoned: false,
+    cache: cache::Guards { nonce: true, generation: true },
+};
 
 /// Whether a connection is in a transaction. `information_schema.innodb_trx` would be the other way to see it, but it is
 /// a copy that all of the server's clients share and may be older than the question.

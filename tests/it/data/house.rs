@@ -61,6 +61,20 @@ async fn what_the_house_keeps_for_itself_comes_back() {
 }
 
 #[tokio::test]
+async fn counts_of_changes_come_back() {
+    let app = TestApp::new().await;
+    let mut rows = write(&app).await;
+    assert_eq!(data::cache::list(&mut rows).await.unwrap(), []);
+    for namespace in ["product", "categories", "product"] {
+        data::cache::step(&mut rows, namespace).await.unwrap();
+    }
+    let counts = [("categories".to_owned(), 1), ("product".to_owned(), 2)];
+    assert_eq!(data::cache::list(&mut rows).await.unwrap(), counts);
+    drop(rows);
+    app.end().await;
+}
+
+#[tokio::test]
 async fn messages_come_back() {
     let app = TestApp::new().await;
     let mut rows = write(&app).await;

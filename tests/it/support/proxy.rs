@@ -21,6 +21,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// So much of what a client says first is remembered.
+const FIRST_WORDS: usize = 2048;
+
 /// What happens to bytes that go one way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Way {
@@ -48,6 +51,8 @@ struct State {
     requests: Way,
     replies: Way,
     closed: bool,
+    /// Only connections whose client has sent one of these words suffer.
+    words: Vec<&'static [u8]>,
     /// Cancelled when the connections of now are cut; then there is another one for those to come.
     cut: CancellationToken,
 }
@@ -85,6 +90,12 @@ impl Proxy {
         }
     }
 
+    /// From now on only connections that say one of these words suffer, and those that have said one since they were
+    /// opened; without words all of them.
+    pub fn only_where(&self, words: &[&'static str]) {
+        lock(&self.state).words = words.iter().map(|word| word.as_bytes()).collect();
+    }
+
     /// Neither way: the server is taken for dead only by whoever looks at a clock.
     pub fn black_hole(&self) {
         self.set(Direction::Requests, Way::Swallowed);
@@ -106,6 +117,7 @@ impl Proxy {
     pub fn heal(&self) {
         let mut state = lock(&self.state);
         (state.closed, state.requests, state.replies) = (false, Way::Open, Way::Open);
+        state.words.clear();
     }
 }
 
@@ -140,8 +152,25 @@ async fn carry(mut client: TcpStream, upstream: u16, state: Arc<Mutex<State>>) -
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
-    let requests = pump(from_client, to_server, || lock(&state).requests);
-    let replies = pump(from_server, to_client, || lock(&state).replies);
+    // The first words of the client say what a connection is for.
+    let said = Mutex::new(Vec::new());
+    let suffers = |state: &State| {
+        let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let says = |word: &&[u8]| said.windows(word.len()).any(|part| part == *word);
+        state.words.is_empty() || state.words.iter().any(says)
+    };
+    let requests = pump(from_client, to_server, |bytes| {
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = FIRST_WORDS.saturating_sub(said.len()).min(bytes.len());
+        said.extend_from_slice(&bytes[..rest]);
+        drop(said);
+        let state = lock(&state);
+        if suffers(&state) { state.requests } else { Way::Open }
+    });
+    let replies = pump(from_server, to_client, |_| {
+        let state = lock(&state);
+        if suffers(&state) { state.replies } else { Way::Open }
+    });
     tokio::select! {
         ended = async { tokio::try_join!(requests, replies) } => return ended.map(drop),
         () = cut.cancelled() => {}
@@ -151,7 +180,7 @@ async fn carry(mut client: TcpStream, upstream: u16, state: Arc<Mutex<State>>) -
     server.set_zero_linger()
 }
 
-async fn pump(from: ReadHalf<'_>, to: WriteHalf<'_>, way: impl Fn() -> Way) -> io::Result<()> {
+async fn pump(from: ReadHalf<'_>, to: WriteHalf<'_>, way: impl Fn(&[u8]) -> Way) -> io::Result<()> {
     let (queue, queued) = mpsc::unbounded_channel();
     tokio::try_join!(take(from, queue, way), give(to, queued)).map(drop)
 }
@@ -159,7 +188,7 @@ async fn pump(from: ReadHalf<'_>, to: WriteHalf<'_>, way: impl Fn() -> Way) -> i
 async fn take(
     mut from: ReadHalf<'_>,
     queue: mpsc::UnboundedSender<(Instant, Vec<u8>)>,
-    way: impl Fn() -> Way,
+    way: impl Fn(&[u8]) -> Way,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -167,7 +196,7 @@ async fn take(
         if count == 0 {
             return Ok(());
         }
-        let late = match way() {
+        let late = match way(&buffer[..count]) {
             Way::Open => Duration::ZERO,
             Way::Slow(late) => late,
             Way::Swallowed => continue,
