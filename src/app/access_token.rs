@@ -1,6 +1,10 @@
 //! The access token of all nodes: rows behind the port of [`wechat`](crate::wechat), sealed.
 
-use super::{node::shared_now, random::random_bytes, vault::Vault};
+use super::{
+    node::shared_now,
+    random::{random_bytes, random_number},
+    vault::Vault,
+};
 use crate::{
     config::Secret,
     data::{self, Database, access_token::Allowance},
@@ -33,11 +37,23 @@ fn place(appid: &str) -> String {
     format!("access_tokens.token:{appid}")
 }
 
-/// A lost race is "not you": whoever asked looks again.
-fn unless_lost<T>(outcome: Result<T, data::Error>, lost: T) -> Result<T, StoreError> {
-    match outcome {
-        Err(error) if error.is_contended() => Ok(lost),
-        outcome => outcome.map_err(|error| StoreError(error.into())),
+/// How often a write is tried again when another writer was in the way.
+const AGAIN_MAX: u32 = 5;
+
+/// Write; what was fetched must reach the row, or the other nodes wait for a lease to end.
+async fn write<T, Fut>(unit: impl Fn() -> Fut + Send) -> Result<T, StoreError>
+where
+    Fut: Future<Output = Result<T, data::Error>> + Send,
+{
+    let mut again = 0;
+    loop {
+        match unit().await {
+            Err(error) if error.is_contended() && again < AGAIN_MAX => {
+                again += 1;
+                tokio::time::sleep(Duration::from_millis(2 + random_number(20))).await;
+            }
+            outcome => return outcome.map_err(|error| StoreError(error.into())),
+        }
     }
 }
 
@@ -58,10 +74,13 @@ impl TokenRows {
 
     async fn claim(&self, appid: &str, version: i64, life: Duration) -> Result<Option<FetchLease>, data::Error> {
         let lease = i64::from_le_bytes(random_bytes()) & i64::MAX;
-        let mut session = self.database.write().await?;
         if version == 0 {
+            // By itself: the lock that a refused insert leaves behind would be in the way of the others.
+            let mut session = self.database.write().await?;
             data::access_token::insert(&mut session, appid).await?;
+            session.commit().await?;
         }
+        let mut session = self.database.write().await?;
         let now = shared_now(&mut session, &*self.clock).await?;
         let taken = data::access_token::claim(&mut session, appid, version, lease, now.plus(life), now).await?;
         session.commit().await?;
@@ -99,15 +118,15 @@ impl TokenStore for TokenRows {
         Box::pin(async move { self.find(appid).await.map_err(|error| StoreError(error.into())) })
     }
     fn claim<'a>(&'a self, appid: &'a str, version: i64, until_over: Duration) -> Stored<'a, Option<FetchLease>> {
-        Box::pin(async move { unless_lost(self.claim(appid, version, until_over).await, None) })
+        Box::pin(async move { write(|| self.claim(appid, version, until_over)).await })
     }
     fn force<'a>(&'a self, appid: &'a str, lease: FetchLease) -> Stored<'a, bool> {
-        Box::pin(async move { unless_lost(self.force(appid, lease.0).await, false) })
+        Box::pin(async move { write(|| self.force(appid, lease.0)).await })
     }
     fn put<'a>(&'a self, appid: &'a str, lease: FetchLease, token: &'a Secret, lives: Duration) -> Stored<'a, bool> {
-        Box::pin(async move { self.put(appid, lease.0, token, lives).await.map_err(|error| StoreError(error.into())) })
+        Box::pin(async move { write(|| self.put(appid, lease.0, token, lives)).await })
     }
     fn release<'a>(&'a self, appid: &'a str, lease: FetchLease) -> Stored<'a, ()> {
-        Box::pin(async move { self.release(appid, lease.0).await.map_err(|error| StoreError(error.into())) })
+        Box::pin(async move { write(|| self.release(appid, lease.0)).await })
     }
 }

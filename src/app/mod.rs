@@ -5,6 +5,7 @@
 mod access_token;
 mod gate;
 mod keys;
+mod meters;
 mod node;
 mod random;
 mod setting;
@@ -29,6 +30,7 @@ use crate::{
 use access_token::TokenRows;
 pub use gate::{Class, Gate, GateCounts, Gates, Permit};
 pub use keys::TokenKeys;
+pub use meters::{Callbacks, ENDS, Figures, METHODS, Meters, Route, Routes};
 pub use node::{NoNumber, Nodes, Role};
 pub use random::{random_bytes, random_number};
 pub use setting::{Settings, Snapshot};
@@ -80,6 +82,8 @@ pub struct Parts {
     pub gates: Gates,
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// What this node counts about itself.
+    pub meters: Meters,
 }
 
 /// Guards against requests whose client hangs up and against values that come late to the cache. They are never off, but
@@ -186,6 +190,7 @@ impl App {
             storage,
             wechat,
             clock,
+            meters: Meters::default(),
         }));
         app.refresh_settings().await?;
         Ok(app)

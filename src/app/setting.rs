@@ -27,6 +27,8 @@ pub struct Snapshot {
 pub struct Settings(watch::Sender<Arc<Snapshot>>);
 
 impl Settings {
+    /// The topic on which nodes tell each other of a change.
+    pub const CHANGED: &'static str = "settings";
     /// What the files say.
     pub fn new(config: &Config) -> Self {
         let first = Snapshot { version: 0, live: Live::of(config), flags: Flags::default() };

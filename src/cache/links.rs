@@ -8,7 +8,10 @@ use super::{
     told::{PREFIX, Told},
 };
 use futures_util::StreamExt;
-use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult, Value};
+use redis::{
+    AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult, Value,
+    aio::{MultiplexedConnection, PubSubSink},
+};
 use std::{
     sync::{
         Arc,
@@ -125,14 +128,7 @@ impl Ear {
         let track = ["TRACKING", "ON", "BCAST", "PREFIX", PREFIX];
         redis::cmd("CLIENT").arg(&track).exec_async(&mut connection).await?;
         self.up(Way::Tracking);
-        let beats = async {
-            loop {
-                tokio::time::sleep(BEAT).await;
-                if let Err(error) = redis::cmd("PING").exec_async(&mut connection).await {
-                    return Err(error);
-                }
-            }
-        };
+        let beats = beat_tracking(&mut connection);
         tokio::pin!(beats);
         loop {
             tokio::select! {
@@ -174,14 +170,7 @@ impl Ear {
         self.up(Way::Published);
         // Hints may have gone by.
         self.told.bells.ring_all();
-        let beats = async {
-            loop {
-                tokio::time::sleep(BEAT).await;
-                if let Err(error) = in_time(sink.ping::<Value>()).await {
-                    return Err(error);
-                }
-            }
-        };
+        let beats = beat_channel(&mut sink);
         tokio::pin!(beats);
         loop {
             tokio::select! {
@@ -192,6 +181,20 @@ impl Ear {
                 },
             }
         }
+    }
+}
+
+/// Ask for signs of life until one does not come.
+async fn beat_tracking(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        redis::cmd("PING").exec_async(connection).await?;
+    }
+}
+async fn beat_channel(sink: &mut PubSubSink) -> RedisResult<()> {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        in_time(sink.ping::<Value>()).await?;
     }
 }
 

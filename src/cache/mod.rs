@@ -16,6 +16,7 @@
 
 mod bells;
 mod breaker;
+pub mod doctor;
 mod fifo;
 mod flight;
 mod key;
@@ -129,8 +130,8 @@ impl Cache {
         Fut: Future<Output = Result<Option<K::Value>, E>>,
     {
         let room = self.memory.room::<K>();
-        if let Some(found) = room.find(key, self.memory.now()) {
-            return Ok(found);
+        if let Some(held) = room.find(key, self.memory.now()) {
+            return Ok(held.0);
         }
         // On the heap: what a miss needs, above all its loader, would make the future of each hit ten kilobytes larger.
         Box::pin(self.load_in_turn(room, key, load)).await
@@ -142,8 +143,8 @@ impl Cache {
         Fut: Future<Output = Result<Option<K::Value>, E>>,
     {
         let turn = room.flights.turn(key).await;
-        if let Some(found) = room.find(key, self.memory.now()) {
-            return Ok(found);
+        if let Some(held) = room.find(key, self.memory.now()) {
+            return Ok(held.0);
         }
         // Before anything is read: an invalidation from here on makes what is read below worthless.
         let mut stamp = room.stamp(key);

@@ -117,7 +117,7 @@ impl Redis {
         let mut manager = self.manager();
         let reply = self.call("look_up", call.invoke_async::<(i64, Vec<u8>, i64, String)>(&mut manager)).await;
         match reply {
-            Some((1, stored, left_ms, _)) => found(stored.into(), left_ms).map_or(LookUp::Failed, LookUp::Hit),
+            Some((1, stored, left_ms, _)) => found(&Bytes::from(stored), left_ms).map_or(LookUp::Failed, LookUp::Hit),
             Some((turn, epoch, given_ms, guard)) => {
                 let epoch = String::from_utf8_lossy(&epoch).into_owned();
                 LookUp::Miss(Ticket { epoch, guard, given_ms, first: turn == 0 })
@@ -208,7 +208,7 @@ impl Redis {
 }
 
 /// Takes the moment of reading off what is stored.
-fn found(stored: Bytes, left_ms: i64) -> Option<Found<Bytes>> {
+fn found(stored: &Bytes, left_ms: i64) -> Option<Found<Bytes>> {
     let read = std::str::from_utf8(stored.get(..READ_DIGITS)?).ok()?;
     let read = Timestamp(i64::from_str_radix(read, 16).ok()?);
     let text = stored.slice(READ_DIGITS..);

@@ -48,6 +48,9 @@ struct Entry<F> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp(u64, u64);
 
+/// What memory holds of a key: a value, or that there is none.
+pub(super) struct Held<F>(pub(super) Option<F>);
+
 /// What is put into memory.
 pub(super) struct Fresh<F> {
     pub(super) form: Option<F>,
@@ -76,13 +79,13 @@ impl<K: Key> Room<K> {
     pub(super) fn budget(&self, none: bool) -> Duration {
         if none { self.stale.min(K::POLICY.negative) } else { self.stale }
     }
-    /// The entry, if it is good; the inner `None` is a value known not to exist.
-    pub(super) fn find(&self, key: &K, now: Timestamp) -> Option<Option<K::Form>> {
+    /// The entry, if it is good.
+    pub(super) fn find(&self, key: &K, now: Timestamp) -> Option<Held<K::Form>> {
         let hash = self.hasher.hash_one(key);
         let entry = self.store.get(key, hash)?;
         (entry.stamp == self.stamp_of(hash) && now < entry.expires).then(|| {
             self.namespace.count_l1_hit(now.since(entry.read));
-            entry.form
+            Held(entry.form)
         })
     }
     /// The present stamp of a key: take it before anything is read on the key's behalf.

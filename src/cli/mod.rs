@@ -13,6 +13,9 @@ mod admin;
 mod chaos;
 mod check;
 mod dev;
+mod doctor;
+mod explain;
+mod lang;
 mod migrate;
 mod nodes;
 mod openapi;
@@ -59,6 +62,10 @@ enum Command {
     Migrate,
     /// Show the settings as `serve` would read them, without secrets, and every fault in them.
     Check,
+    /// Ask everything a deployment stands on whether it is well, and say what to do; exits 1 when something is not.
+    Doctor(doctor::Args),
+    /// What an error code of WeChat, WeChat Pay or of this server means, and what to do.
+    Explain(explain::Args),
     /// Recompute from the rows what must be true of them; exits 1 when anything is not.
     Verify(verify::Args),
     /// Compare days with WeChat's bills; exits 1 when a difference is open or a day could not be compared.
@@ -100,6 +107,8 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Chaos(args) => Box::pin(chaos::run(args, &sources)).await,
         Command::Migrate => migrate::run(&sources).await,
         Command::Check => check::run(&sources),
+        Command::Doctor(args) => doctor::run(args, &sources).await,
+        Command::Explain(args) => explain::run(&args),
         Command::Verify(args) => verify::run(args, &sources).await,
         Command::Reconcile(args) => reconcile::run(args, &sources).await,
         Command::Admin(args) => admin::run(args, &sources).await,

@@ -1,6 +1,9 @@
 //! `weizhan serve`: one node of a deployment.
 
-use super::{Sources, server::Server};
+use super::{
+    Sources,
+    server::{self, Server},
+};
 use crate::{
     app::{App, Role, SystemClock},
     config::{Config, Purpose},
@@ -22,12 +25,15 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, sources: &Sources, inherited: listenfd::ListenFd) -> anyhow::Result<()> {
     let options: Vec<_> = args.listen.iter().map(|address| ("server.listen", address.to_string())).collect();
     let config = sources.load(Purpose::Serve, &options)?;
-    telemetry::init(&config.log);
+    let traces = telemetry::init_serving(&config);
     // Before the database is opened: a port that is taken is told at once.
     let (listener, address) = listener(&config, inherited).await?;
+    let metrics = server::metrics_listener(&config).await?;
     let app = App::open(config, Arc::new(SystemClock), Role::Server(address.to_string())).await?;
     tracing::info!(%address, node = app.nodes.number(), version = env!("CARGO_PKG_VERSION"), "serving");
-    Server::start(app, listener).run().await
+    let ended = Server::start(app, listener, metrics).run().await;
+    traces.finish().await;
+    ended
 }
 
 /// The socket that a supervisor holds open over restarts (`LISTEN_FDS`, as systemd does it), or one of our own.

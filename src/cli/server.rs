@@ -4,12 +4,20 @@ use super::signal::asked_to_stop;
 use crate::{
     app::App,
     compute,
+    config::Config,
     http::{self, Socket},
     telemetry,
 };
 use anyhow::{Context as _, bail};
 use std::{io, time::Duration};
-use tokio::task::JoinHandle;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// The listener of figures, if the settings ask for one.
+pub(super) async fn metrics_listener(config: &Config) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = config.server.metrics_listen else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+    listener.map(Some).with_context(|| format!("server.metrics_listen {address} cannot be used"))
+}
 
 /// Jobs run and requests are answered.
 pub(super) struct Server {
@@ -19,8 +27,16 @@ pub(super) struct Server {
 
 impl Server {
     /// Open both doors.
-    pub(super) fn start(app: App, socket: impl Into<Socket>) -> Self {
+    pub(super) fn start(app: App, socket: impl Into<Socket>, metrics: Option<TcpListener>) -> Self {
         compute::start(&app);
+        if let Some(listener) = metrics {
+            let scraped = app.clone();
+            app.spawn(async move {
+                if let Err(error) = http::metrics::serve(&scraped, listener).await {
+                    tracing::error!(%error, "figures are no more to be had");
+                }
+            });
+        }
         app.spawn(follow_filter(app.clone()));
         let (served, socket) = (app.clone(), socket.into());
         // One of the application's own tasks: shutting down waits for it before the database is closed.

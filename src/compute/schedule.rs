@@ -56,7 +56,9 @@ pub async fn keep(app: App) {
 
 /// One look: lead if nobody does, and enqueue what has begun.
 pub async fn turn(app: &App, lease: &mut Lease) -> Result<(), Fault> {
-    let Some(Term { now, .. }) = lease.hold(app).await? else { return Ok(()) };
+    let held = lease.hold(app).await?;
+    app.meters.lead(held.is_some());
+    let Some(Term { now, .. }) = held else { return Ok(()) };
     for recurring in TABLE {
         let work = (recurring.work)(slot(now, recurring.period, recurring.offset));
         let mut session = app.database.write().await?;

@@ -9,8 +9,12 @@ use crate::{
     },
     service::{self, Error, Fault, Never, attempt},
 };
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 /// Most characters of an error that a job keeps.
 const ERROR_CHARS_MAX: usize = 500;
@@ -88,15 +92,23 @@ async fn claim(app: &App, limit: usize) -> Result<Vec<Job>, Error<Never>> {
 /// Run one job in a task of its own, so that a panic is a failure of the job and of nothing else.
 async fn run(app: App, job: Job) {
     let Job { claim, work, attempts_max, .. } = job;
-    let kind = work.kind();
-    let task = app.spawn(perform(app.clone(), claim.clone(), work));
+    let (kind, began) = (work.kind(), Instant::now());
+    let span = tracing::debug_span!("job", otel.name = kind, job.id = %claim.id, attempt = claim.attempt);
+    let task = app.spawn(perform(app.clone(), claim.clone(), work).instrument(span));
     let outcome = match holding(&app, &claim, task).await {
         Ok(outcome) => outcome,
         Err(panic) => Err(format!("panicked: {panic}")),
     };
     match outcome {
-        Ok(()) => tracing::debug!(job.id = %claim.id, kind, attempt = claim.attempt, "job done"),
-        Err(error) => failed(&app, &claim, kind, attempts_max, &error).await,
+        Ok(()) => {
+            app.meters.runs.note(kind, "done", began.elapsed());
+            tracing::debug!(job.id = %claim.id, kind, attempt = claim.attempt, "job done");
+        }
+        Err(error) => {
+            let end = if claim.attempt >= attempts_max { "dead" } else { "failed" };
+            app.meters.runs.note(kind, end, began.elapsed());
+            failed(&app, &claim, kind, attempts_max, &error).await;
+        }
     }
 }
 

@@ -121,6 +121,10 @@ impl Check {
         }
         let often = (1..=60).contains(&pay.query_every_seconds);
         self.demand(often, "pay.query_every_seconds", "1 to 60 is expected");
+        let ratio = (0.0..=1.0).contains(&config.telemetry.otlp_sample_ratio);
+        self.demand(ratio, "telemetry.otlp_sample_ratio", "0 to 1 is expected");
+        let apart = server.metrics_listen.is_none_or(|address| address.port() == 0 || address != server.listen);
+        self.demand(apart, "server.metrics_listen", "another address than server.listen is expected");
         self.order(order);
         let ends = server.drain_ms < server.shutdown_timeout_ms;
         self.demand(ends, "server.shutdown_timeout_ms", "more than server.drain_ms is expected");
@@ -151,11 +155,13 @@ impl Check {
         let known = url.is_empty() || ["redis://", "rediss://"].iter().any(|scheme| url.starts_with(scheme));
         self.demand(known, "cache.redis_url", "redis://… or rediss://… is expected");
         self.demand(!config.storage.directory.as_os_str().is_empty(), "storage.directory", "a folder is expected");
-        for (key, url) in [
+        let traces = config.telemetry.otlp_endpoint.as_ref().map(|url| ("telemetry.otlp_endpoint", url));
+        let others = [
             ("wechat.base_url", &config.wechat.base_url),
             ("pay.base_url", &config.pay.base_url),
             ("pay.notify_base_url", &config.pay.notify_base_url),
-        ] {
+        ];
+        for (key, url) in others.into_iter().chain(traces) {
             let plain = url.query().is_none() && url.fragment().is_none() && matches!(url.scheme(), "http" | "https");
             self.demand(plain, key, "an http(s) address without ? and # is expected");
         }

@@ -3,12 +3,10 @@
 //! No field has a default here: defaults stand in that file alone, and a test takes each key out of it and demands
 //! that the rest does not load. `config/default.toml` says more about each key than the sentences below.
 
-use super::{Pay, Secret, Wechat};
+use super::{Networks, Pay, Secret, Wechat};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
+use url::Url;
 
 /// All settings of a node.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -24,6 +22,8 @@ pub struct Config {
     pub overload: Overload,
     /// What is logged.
     pub log: Log,
+    /// Traces.
+    pub telemetry: Telemetry,
     /// Rows.
     pub database: Database,
     /// Hot copies.
@@ -95,7 +95,7 @@ pub struct Server {
     /// Address and port to listen on.
     pub listen: SocketAddr,
     /// Peers whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Networks,
     /// Open connections.
     pub connections_max: usize,
     /// Time for the head of a request to arrive.
@@ -110,6 +110,11 @@ pub struct Server {
     pub drain_ms: u64,
     /// At shutdown: how long requests and jobs may take to finish.
     pub shutdown_timeout_ms: u64,
+    /// Address and port of figures for Prometheus.
+    #[serde(deserialize_with = "parsed_or_empty")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Whether WeChat Cloud Run is in front, and says who calls.
+    pub cloud_run: bool,
     /// Open connections of one address that is no trusted proxy.
     pub connections_per_ip_max: usize,
 }
@@ -190,6 +195,17 @@ pub enum LogFormat {
     Json,
     /// For people.
     Pretty,
+}
+
+/// Traces.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// Where traces are sent, over HTTP.
+    #[serde(deserialize_with = "parsed_or_empty")]
+    pub otlp_endpoint: Option<Url>,
+    /// Share of the requests that are traced; 0 to 1.
+    pub otlp_sample_ratio: f64,
 }
 
 /// Rows.
@@ -318,4 +334,14 @@ pub struct Jobs {
 /// A path; empty text means none, since TOML has no null to write into `default.toml`.
 pub(super) fn path_or_empty<'de, D: Deserializer<'de>>(input: D) -> Result<Option<PathBuf>, D::Error> {
     PathBuf::deserialize(input).map(|path| Some(path).filter(|path| !path.as_os_str().is_empty()))
+}
+
+/// A value that is read from text; empty text means none.
+fn parsed_or_empty<'de, D, T>(input: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: std::fmt::Display>,
+{
+    let text = String::deserialize(input)?;
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
 }

@@ -1,6 +1,7 @@
 //! Whether the database is set up so that an acknowledged write survives.
 
-use super::{error::Error, session::Database, statement::Sql};
+use super::{clock, error::Error, migrate, session::Database, statement::Sql};
+use crate::model::time::Timestamp;
 use std::fmt;
 
 /// A setting that breaks a promise.
@@ -32,6 +33,54 @@ pub(super) async fn examine(database: &Database) -> Result<Vec<Symptom>, Error> 
     let mut session = database.read().await?;
     let variables = session.all::<(String, String)>(VARIABLES, ()).await?;
     Ok(judge(&variables))
+}
+
+/// What a database says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vitals {
+    /// As it writes it: `8.4.2`, `10.11.6-MariaDB`, `3.51.3`.
+    pub version: String,
+    /// Its time.
+    pub now: Timestamp,
+    /// Collation of a new table; SQLite has none.
+    pub collation: Option<String>,
+    /// Connections it allows and connections it has; SQLite counts none.
+    pub connections: Option<(u32, u32)>,
+    /// Settings that break a promise.
+    pub symptoms: Vec<Symptom>,
+    /// Migrations that have not run yet.
+    pub pending: usize,
+}
+
+const VITALS: Sql = Sql {
+    name: "data::doctor::VITALS",
+    mysql: "SHOW VARIABLES WHERE Variable_name IN ('version', 'collation_database', 'max_connections')",
+    sqlite: "SELECT 'version', sqlite_version()",
+};
+const CONNECTED: Sql = Sql {
+    name: "data::doctor::CONNECTED",
+    mysql: "SHOW STATUS WHERE Variable_name = 'Threads_connected'",
+    sqlite: "SELECT 'Threads_connected', '' WHERE 1 = 0",
+};
+impl Database {
+    /// Ask the database how it is; nothing is changed.
+    pub async fn vitals(&self) -> Result<Vitals, Error> {
+        let mut session = self.read().await?;
+        let mut variables = session.all::<(String, String)>(VITALS, ()).await?;
+        variables.extend(session.all::<(String, String)>(CONNECTED, ()).await?);
+        let now = clock::now(&mut session).await?;
+        drop(session);
+        let find = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let number = |name: &str| find(name).and_then(|text| text.parse().ok());
+        Ok(Vitals {
+            version: find("version").unwrap_or_default(),
+            now,
+            collation: find("collation_database"),
+            connections: number("max_connections").zip(number("Threads_connected")),
+            symptoms: examine(self).await?,
+            pending: migrate::pending(self).await?,
+        })
+    }
 }
 
 /// One entry a setting: its name, whether a value is right, and what it must be.

@@ -54,6 +54,7 @@ statements! {
     LIST_IN = (select!("state = ? AND id < ? ORDER BY id DESC LIMIT ?"));
     FIND = (select!("id = ?"));
     COUNT = "SELECT COUNT(*) FROM jobs WHERE state = ?";
+    COUNT_DUE = "SELECT COUNT(*) FROM jobs WHERE state = 'ready' AND run_ms <= ?";
     NEXT_DUE = "SELECT MIN(run_ms) FROM jobs WHERE state = 'ready'";
     DISCARD = "DELETE FROM jobs WHERE id = ? AND state = 'running' AND lease_token = ?";
     WITHDRAW = "DELETE FROM jobs WHERE id = ? AND state = 'ready'";
@@ -188,6 +189,10 @@ pub async fn find(session: &mut Session, id: JobId) -> Result<Option<JobRow>, Er
 /// How many jobs are in a state.
 pub async fn count(session: &mut Session, state: JobState) -> Result<i64, Error> {
     session.number(COUNT, (state,)).await
+}
+/// How many jobs wait although their time has come.
+pub async fn count_due(session: &mut Session, now: Timestamp) -> Result<i64, Error> {
+    session.number(COUNT_DUE, (now,)).await
 }
 /// When the next job is due; `None` when nothing waits.
 pub async fn next_due(session: &mut Session) -> Result<Option<Timestamp>, Error> {

@@ -24,6 +24,11 @@ const CREATE: Sql = Sql {
     sqlite: "CREATE TABLE IF NOT EXISTS migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL,
              checksum TEXT NOT NULL, done INTEGER NOT NULL) STRICT",
 };
+const TABLES: Sql = Sql {
+    name: "data::migrate::TABLES",
+    mysql: "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'migrations'",
+    sqlite: "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'",
+};
 const LIST: Sql = same("data::migrate::LIST", "SELECT version, checksum, done FROM migrations ORDER BY version");
 const START: Sql =
     same("data::migrate::START", "INSERT INTO migrations (version, name, checksum, done) VALUES (?, ?, ?, ?)");
@@ -116,6 +121,17 @@ async fn on_sqlite(database: &Database) -> Result<(), Error> {
         }
     }
     session.commit().await
+}
+
+/// How many files have not run yet. Nothing is changed: a database without the table has run none.
+pub(super) async fn pending(database: &Database) -> Result<usize, Error> {
+    let files = if matches!(database, Database::MySql { .. }) { MYSQL.iter().count() } else { SQLITE.iter().count() };
+    let mut session = database.read().await?;
+    if session.number(TABLES, ()).await? == 0 {
+        return Ok(files);
+    }
+    let known: Vec<(i64, String, bool)> = session.all(LIST, ()).await?;
+    Ok(files.saturating_sub(known.iter().filter(|(.., done)| *done).count()))
 }
 
 fn edited(name: &str) -> Error {

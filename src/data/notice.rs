@@ -20,6 +20,8 @@ statements! {
     FIND = (select!("notify_id = ?"));
     LIST = (select!("subject IN ({?}) ORDER BY received_ms, notify_id"));
     LIST_WAITING = (select!("outcome = 'waiting' AND due_ms <= ? ORDER BY due_ms, notify_id LIMIT 50"));
+    COUNT_WAITING = "SELECT COUNT(*) FROM notices WHERE outcome = 'waiting'";
+    FIRST_WAITING = "SELECT MIN(received_ms) FROM notices WHERE outcome = 'waiting'";
     INSERT = "INSERT INTO notices (notify_id, event_type, subject, headers, body, outcome, received, failures, due_ms,
               received_ms, last_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     INSERT_ALL = "INSERT INTO notices (notify_id, event_type, subject, headers, body, outcome, received, failures, due_ms,
@@ -53,6 +55,15 @@ pub async fn list(session: &mut Session, subjects: &[&str]) -> Result<Vec<Notice
 /// Callbacks that nobody settled in their time; at most 50, the longest due first.
 pub async fn list_waiting(session: &mut Session, now: Timestamp) -> Result<Vec<Notice>, Error> {
     session.all(LIST_WAITING, (now,)).await
+}
+/// How many callbacks are stored and not settled.
+pub async fn count_waiting(session: &mut Session) -> Result<i64, Error> {
+    session.number(COUNT_WAITING, ()).await
+}
+/// When the first of them came; `None` when there is none.
+pub async fn first_waiting(session: &mut Session) -> Result<Option<Timestamp>, Error> {
+    let row = session.optional::<(Option<Timestamp>,)>(FIRST_WAITING, ()).await?;
+    Ok(row.and_then(|(received,)| received))
 }
 /// A verified callback, in one statement; `false` when it came before.
 pub async fn insert(session: &mut Session, row: &Notice) -> Result<bool, Error> {

@@ -7,7 +7,7 @@ use sqlx::{
     mysql::{MySqlConnectOptions, MySqlPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 /// Connections that read SQLite; more do not help on one file.
 const SQLITE_READERS: u32 = 4;
@@ -78,7 +78,7 @@ async fn mysql(url: &str, settings: &config::Database, guards: Guards) -> Result
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options);
-    Ok(Database::MySql { pool, callbacks })
+    Ok(Database::MySql { pool, callbacks, meter: Arc::default() })
 }
 
 /// A pool whose connections are asked whether they still live when they have rested for so long.
@@ -135,5 +135,5 @@ async fn sqlite(url: &str, timeout: Duration) -> Result<Database, Error> {
         .connect_with(options.read_only(true))
         .await
         .map_err(Error::of("data::open"))?;
-    Ok(Database::Sqlite { readers, writer })
+    Ok(Database::Sqlite { readers, writer, meter: Arc::default() })
 }

@@ -2,6 +2,7 @@
 
 use super::{
     error::Error,
+    meter::{Meter, PoolCounts},
     statement::{Args, Row, Sql, expand},
     writer::{Unit, Writer},
 };
@@ -12,6 +13,8 @@ use sqlx::{
     pool::PoolConnection,
     sqlite::{SqliteArguments, SqliteRow},
 };
+use std::sync::Arc;
+use tracing::Span;
 
 /// A database: MySQL or MariaDB with its pool, or SQLite with many readers and one writer.
 #[derive(Debug, Clone)]
@@ -22,6 +25,8 @@ pub enum Database {
         pool: MySqlPool,
         /// Connections for callbacks alone: they are stored however busy the others are.
         callbacks: MySqlPool,
+        /// How it is used.
+        meter: Arc<Meter>,
     },
     /// SQLite.
     Sqlite {
@@ -29,13 +34,15 @@ pub enum Database {
         readers: SqlitePool,
         /// The one that writes.
         writer: Writer,
+        /// How it is used.
+        meter: Arc<Meter>,
     },
 }
 
 /// A conversation with the database: a connection for reading, or a transaction for writing, which is undone
-/// unless [`Session::commit`] returns `Ok`.
+/// unless [`Session::commit`] returns `Ok`. The span is as long as it.
 #[derive(Debug)]
-pub struct Session(Link);
+pub struct Session(Link, Span);
 
 #[derive(Debug)]
 enum Link {
@@ -53,27 +60,33 @@ enum Wire<'a> {
 impl Database {
     /// A connection for reading. What was acknowledged before is seen.
     pub async fn read(&self) -> Result<Session, Error> {
+        let span = tracing::debug_span!("data.read", otel.kind = "client", db.system = self.dialect());
+        let _turn = self.meter().begin();
         let link = match self {
             Self::MySql { pool, .. } => pool.acquire().await.map(Link::MySqlRead),
             Self::Sqlite { readers, .. } => readers.acquire().await.map(Link::SqliteRead),
         };
-        link.map(Session).map_err(Error::of("data::read"))
+        link.map(|link| Session(link, span)).map_err(Error::of("data::read"))
     }
     /// A transaction for writing.
     pub async fn write(&self) -> Result<Session, Error> {
+        let span = tracing::debug_span!("data.write", otel.kind = "client", db.system = self.dialect());
+        let _turn = self.meter().begin();
         match self {
             Self::MySql { pool, .. } => pool.begin().await.map(Link::MySqlWrite).map_err(Error::of("data::write")),
             Self::Sqlite { writer, .. } => writer.begin().await.map(Link::SqliteWrite),
         }
-        .map(Session)
+        .map(|link| Session(link, span))
     }
     /// A connection for one statement that writes and lasts by itself, of those kept for callbacks. Commit it all the
     /// same: SQLite knows no other way.
     pub async fn alone(&self) -> Result<Session, Error> {
         match self {
-            Self::MySql { callbacks, .. } => {
+            Self::MySql { callbacks, meter, .. } => {
+                let span = tracing::debug_span!("data.alone", otel.kind = "client", db.system = self.dialect());
+                let _turn = meter.begin();
                 let link = callbacks.acquire().await.map(Link::MySqlRead);
-                link.map(Session).map_err(Error::of("data::alone"))
+                link.map(|link| Session(link, span)).map_err(Error::of("data::alone"))
             }
             Self::Sqlite { .. } => self.write().await,
         }
@@ -94,14 +107,29 @@ impl Database {
             Self::Sqlite { .. } => "sqlite",
         }
     }
+    /// How it is used.
+    pub fn meter(&self) -> &Meter {
+        match self {
+            Self::MySql { meter, .. } | Self::Sqlite { meter, .. } => meter,
+        }
+    }
+    /// How its connections are doing, by pool.
+    pub fn pools(&self) -> Vec<PoolCounts> {
+        match self {
+            Self::MySql { pool, callbacks, .. } => {
+                vec![PoolCounts::of("requests", pool), PoolCounts::of("callbacks", callbacks)]
+            }
+            Self::Sqlite { readers, .. } => vec![PoolCounts::of("readers", readers)],
+        }
+    }
     /// Finish what is under way and let go of all connections.
     pub async fn close(&self) {
         match self {
-            Self::MySql { pool, callbacks } => {
+            Self::MySql { pool, callbacks, .. } => {
                 pool.close().await;
                 callbacks.close().await;
             }
-            Self::Sqlite { readers, writer } => {
+            Self::Sqlite { readers, writer, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -223,8 +251,8 @@ impl Session {
     /// Make it last, as [`commit`](Self::commit) does; gives it back where it can be used again at once.
     pub(super) async fn finish(self) -> Result<Option<Self>, Error> {
         match self.0 {
-            Link::MySqlRead(link) => Ok(Some(Self(Link::MySqlRead(link)))),
-            link => Self(link).commit().await.map(|()| None),
+            Link::MySqlRead(link) => Ok(Some(Self(Link::MySqlRead(link), self.1))),
+            link => Self(link, self.1).commit().await.map(|()| None),
         }
     }
     /// Close the connection without a word: nobody listens at its other end.

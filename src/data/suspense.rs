@@ -3,6 +3,7 @@
 use super::{Each, Error, Session};
 use crate::model::{
     id::{StaffId, SuspenseId},
+    money::Fen,
     payment::{PaymentFact, Prepay, SuspenseReason},
     suspense::{Resolution, Suspense},
     time::Timestamp,
@@ -33,6 +34,7 @@ statements! {
                WHERE transaction_id = ? AND resolved = 0";
     SIGN = "UPDATE suspense SET staff_id = ? WHERE transaction_id = ? AND resolved = 1";
     COUNT = "SELECT COUNT(*) FROM suspense WHERE resolved = ?";
+    SUM = "SELECT CAST(SUM(total_fen) AS SIGNED) FROM suspense WHERE resolved = ?";
 }
 
 /// The money with WeChat's number.
@@ -87,4 +89,8 @@ pub async fn sign(session: &mut Session, transaction_id: &str, staff: StaffId) -
 /// How much money waits for staff, in pieces.
 pub async fn count(session: &mut Session) -> Result<i64, Error> {
     session.number(COUNT, (false,)).await
+}
+/// How much money waits for staff.
+pub async fn sum(session: &mut Session) -> Result<Fen, Error> {
+    session.number(SUM, (false,)).await.map(Fen)
 }

@@ -20,6 +20,7 @@ statements! {
     INSERT_IDENTITY = "INSERT INTO identities (id, user_id, appid, openid, session_key_sealed, created_ms, seen_ms)
                        VALUES (?, ?, ?, ?, ?, ?, ?)";
     SEE_IDENTITY = "UPDATE identities SET session_key_sealed = ?, seen_ms = ? WHERE id = ?";
+    MEET_IDENTITY = "UPDATE identities SET seen_ms = ? WHERE id = ?";
 }
 
 /// One person.
@@ -81,4 +82,8 @@ pub async fn see_identity(
     now: Timestamp,
 ) -> Result<bool, Error> {
     Ok(session.execute(SEE_IDENTITY, (session_key_sealed, now, id)).await? == 1)
+}
+/// The account signed in again, and WeChat told no key.
+pub async fn meet_identity(session: &mut Session, id: IdentityId, now: Timestamp) -> Result<bool, Error> {
+    Ok(session.execute(MEET_IDENTITY, (now, id)).await? == 1)
 }

@@ -19,6 +19,7 @@ pub const TABLE: &[(Class, &[&str])] = &[
         Money,
         &[
             "user.sign_in",
+            "user.sign_in_from_cloud",
             "user.refresh",
             "user.bind_phone",
             "order.place",

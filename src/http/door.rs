@@ -1,10 +1,13 @@
 //! What every request passes: its name and origin, limits, time-out, panics, problems, headers of the answer.
 
 use super::{
+    cloud,
     extract::Origin,
     gate,
     limit::limit,
+    measure,
     problem::{Problem, render},
+    trace::Trace,
 };
 use crate::{
     app::{App, Caller, Limited},
@@ -25,7 +28,7 @@ use std::{
     task::Poll,
     time::{Duration, Instant},
 };
-use tracing::Span;
+use tracing::{Span, field::Empty};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A request that took longer is logged whatever became of it.
@@ -37,12 +40,16 @@ struct Asked {
     ip: IpAddr,
     method: Method,
     uri: Uri,
+    trace: Trace,
 }
 
 impl Asked {
     /// What lines of the log about this request stand under. Made when it is needed: most requests say nothing.
     fn span(&self) -> Span {
-        tracing::info_span!("request", id = %self.id, method = %self.method, path = self.uri.path())
+        let span = tracing::info_span!("request", id = %self.id, method = %self.method, path = self.uri.path(),
+            otel.kind = "server", otel.name = Empty, otel.status_code = Empty, http.response.status_code = Empty);
+        self.trace.adopt(&span, &self.method);
+        span
     }
 }
 
@@ -50,17 +57,21 @@ impl Asked {
 /// stands around it: what a hot copy is answered from costs less than one.
 pub(super) async fn pass(app: App, router: Router, peer: SocketAddr, mut request: Request) -> Response {
     let (started, version) = (Instant::now(), request.version());
-    let ip = client_ip(&app, &request, peer.ip().to_canonical());
-    let asked = Asked { id: RequestId::random(), ip, method: request.method().clone(), uri: request.uri().clone() };
-    strip(request.headers_mut());
+    let measured = measure::begin(&app, &request, started);
+    let ip = cloud::admit(app.config.server.cloud_run, &mut request)
+        .unwrap_or_else(|| client_ip(&app, &request, peer.ip().to_canonical()));
+    let (method, uri, trace) = (request.method().clone(), request.uri().clone(), Trace::of(&request, measured.route()));
+    let asked = Asked { id: RequestId::random(), ip, method, uri, trace };
     request.extensions_mut().insert(Origin { ip, id: asked.id });
     let mut span = None;
     let response = within_limits(&app, &asked, &mut span, router, request).await;
+    measured.end(&response);
     let mut response = render(response, asked.uri.path(), asked.id.as_str());
     answer_headers(response.headers_mut(), asked.id);
     if app.stopping().is_cancelled() && version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    asked.trace.end(span.as_ref(), response.status());
     log(&app, &asked, span, &response, started.elapsed());
     response
 }
@@ -80,8 +91,10 @@ async fn within_limits(
     }
     DefaultBodyLimit::max(app.config.server.body_bytes_max).apply(&mut request);
     let mut work = Box::pin(AssertUnwindSafe(gate::pass(app.clone(), router, request)).catch_unwind());
-    // What waits for nobody, such as a hot copy, is answered here and now.
-    if let Poll::Ready(ended) = futures_util::poll!(&mut work) {
+    // What waits for nobody, such as a hot copy, is answered here and now; a traced request has a span first.
+    if !asked.trace.is_on()
+        && let Poll::Ready(ended) = futures_util::poll!(&mut work)
+    {
         return answered(asked, ended.ok());
     }
     let patience = Duration::from_millis(app.config.server.handler_timeout_ms);
@@ -133,14 +146,6 @@ fn client_ip(app: &App, request: &Request, peer: IpAddr) -> IpAddr {
         request.headers().get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
     let last = forwarded.and_then(|list| list.rsplit(',').next()).and_then(|ip| ip.trim().parse::<IpAddr>().ok());
     last.map_or(peer, |ip| ip.to_canonical())
-}
-
-/// Headers by which WeChat Cloud Run names the user: anybody can send them here, so they go.
-fn strip(headers: &mut HeaderMap) {
-    let named: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("x-wx-")).cloned().collect();
-    for name in named {
-        headers.remove(name);
-    }
 }
 
 fn answer_headers(headers: &mut HeaderMap, id: RequestId) {

@@ -3,7 +3,10 @@
 use super::limit;
 use crate::{
     app::{Standing, TooMany},
-    model::refusal::{Kind, Refusal},
+    model::{
+        self,
+        refusal::{Kind, Refusal},
+    },
     service::{Error, FaultKind},
 };
 use axum::{
@@ -62,6 +65,7 @@ pub(super) struct ProblemView {
 
 /// Problems of the door itself: code, status, text. Those of nouns stand with the nouns.
 pub const CODES: &[(&str, u16, &str)] = &[
+    ("cloud.caller_missing", 401, "WeChat Cloud Run names no caller of this request"),
     ("http.not_found", 404, "there is nothing at this address"),
     ("http.method_not_allowed", 405, "this address does not take this method"),
     ("http.body_too_large", 413, "the body is too large"),
@@ -77,6 +81,37 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("server.timeout", 503, "this took too long; it may still be carried out"),
     ("wechat.busy", 503, "WeChat does not answer; come back in a moment"),
 ];
+
+/// Codes of a noun with their kinds and texts.
+type Codes = &'static [(&'static str, Kind, &'static str)];
+
+/// The reasons of every noun.
+const NOUNS: &[Codes] = &[
+    model::address::AddressRefusal::CODES,
+    model::cart::CartRefusal::CODES,
+    model::flag::FlagRefusal::CODES,
+    model::job::JobRefusal::CODES,
+    model::notice::NoticeRefusal::CODES,
+    model::object::ObjectRefusal::CODES,
+    model::order::OrderRefusal::CODES,
+    model::payment::PaymentRefusal::CODES,
+    model::product::ProductRefusal::CODES,
+    model::reconcile::ReconcileRefusal::CODES,
+    model::refund::RefundRefusal::CODES,
+    model::setting::SettingRefusal::CODES,
+    model::shipment::ShipmentRefusal::CODES,
+    model::staff::StaffRefusal::CODES,
+    model::stock::StockRefusal::CODES,
+    model::suspense::SuspenseRefusal::CODES,
+    model::token::TokenRefusal::CODES,
+    model::user::UserRefusal::CODES,
+];
+
+/// Every code that is answered, with its text; a few stand with two nouns.
+pub fn texts() -> Vec<(&'static str, &'static str)> {
+    let door = CODES.iter().map(|(code, _, text)| (*code, *text));
+    door.chain(NOUNS.iter().flat_map(|codes| codes.iter()).map(|(code, _, text)| (*code, *text))).collect()
+}
 
 impl Problem {
     /// A problem of the door.
@@ -115,6 +150,10 @@ impl Problem {
         let mut problem = Self::of("limit.too_many").retry_after(too_many.wait.as_secs() + 1);
         problem.0.standing = Some(too_many.standing);
         problem
+    }
+    /// Its stable word.
+    pub(super) fn code(&self) -> &'static str {
+        self.0.code
     }
     /// Its status.
     pub(super) fn status(&self) -> StatusCode {

@@ -1,8 +1,8 @@
 //! Every route, one screen an audience.
 
 use super::{
-    address, admin, callback, cart, docs, flag, health, limit, object, openapi, order, payment, problem::Problem,
-    product, push, refund, user,
+    address, admin, callback, cart, docs, flag, health, limit, measure, object, openapi, order, payment,
+    problem::Problem, product, push, refund, user,
 };
 use crate::app::App;
 use axum::{Router, middleware::from_fn};
@@ -16,6 +16,7 @@ use utoipa_axum::{
 fn public() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(limited(routes!(user::sign_in)))
+        .routes(limited(routes!(user::sign_in_from_cloud)))
         .routes(limited(routes!(user::refresh)))
         .routes(routes!(product::categories))
         .routes(routes!(product::list))
@@ -118,6 +119,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 /// The router of a node; what a request passes before it stands in [`door`](super::door).
 pub fn router(app: &App) -> Router {
     let (routes, document) = all().split_for_parts();
+    measure::prepare(app, &document);
     routes
         .merge(docs::routes(&openapi::finish(document)))
         .fallback(async || Problem::of("http.not_found"))

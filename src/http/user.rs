@@ -1,6 +1,7 @@
 //! Signing in, and what a person keeps here.
 
 use super::{
+    cloud::CloudCaller,
     extract::{Buyer, Origin, Valid},
     limit::limit,
     problem::Problem,
@@ -122,6 +123,20 @@ pub(super) async fn sign_in(
 ) -> Result<Json<SignedIn>, Problem> {
     origin.limit(&app, Limited::SignIn).await?;
     let (profile, tokens) = service::user::sign_in(&app, &body.appid, &body.code).await?;
+    Ok(Json(SignedIn { tokens: tokens.into(), user: profile.into() }))
+}
+
+/// Sign in whom WeChat Cloud Run (微信云托管) names, without a code: its gateway adds `X-WX-SOURCE`, `X-WX-OPENID`,
+/// `X-WX-APPID` and, where there is one, `X-WX-UNIONID`. Only with `server.cloud_run`; elsewhere nobody is named.
+#[utoipa::path(post, path = "/v1/login/cloud", operation_id = "user.sign_in_from_cloud", tag = "user",
+    responses((status = 200, body = SignedIn)))]
+pub(super) async fn sign_in_from_cloud(
+    State(app): State<App>,
+    origin: Origin,
+    CloudCaller { appid, openid, unionid, .. }: CloudCaller,
+) -> Result<Json<SignedIn>, Problem> {
+    origin.limit(&app, Limited::SignIn).await?;
+    let (profile, tokens) = service::user::sign_in_from_cloud(&app, &appid, &openid, unionid.as_deref()).await?;
     Ok(Json(SignedIn { tokens: tokens.into(), user: profile.into() }))
 }
 

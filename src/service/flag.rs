@@ -1,10 +1,10 @@
 //! Feature flags: what is on for whom.
 
 use crate::{
-    app::App,
+    app::{App, Settings},
     data,
     model::flag::{AppVersion, FLAGS_MAX, Flag, FlagChange, FlagName, FlagRefusal, FlagRule, Who},
-    service::{self, Error, Fault, attempt, audit, staff::Clerk, token::Buyer},
+    service::{Error, Fault, attempt, audit, staff::Clerk, token::Buyer},
 };
 
 /// Most changes that a history shows.
@@ -56,7 +56,7 @@ pub async fn put(
     }
     let flag = attempt(|| put_once(app, clerk, name, version, rule)).await?;
     app.refresh_settings().await?;
-    app.cache.tell(service::setting::CHANGED).await;
+    app.cache.tell(Settings::CHANGED).await;
     Ok(flag)
 }
 
@@ -104,7 +104,7 @@ async fn put_once(
 pub async fn remove(app: &App, clerk: &Clerk, name: &FlagName) -> Result<(), Error<FlagRefusal>> {
     attempt(|| remove_once(app, clerk, name)).await?;
     app.refresh_settings().await?;
-    app.cache.tell(service::setting::CHANGED).await;
+    app.cache.tell(Settings::CHANGED).await;
     Ok(())
 }
 

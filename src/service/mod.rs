@@ -19,6 +19,7 @@ pub mod health;
 pub mod hot;
 pub mod idempotency;
 pub mod job;
+pub mod metric;
 pub mod node;
 pub mod object;
 pub mod order;

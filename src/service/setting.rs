@@ -1,15 +1,13 @@
 //! Settings that staff change while the shop runs.
 
 use crate::{
-    app::{App, Live},
+    app::{App, Live, Settings},
     data,
     model::setting::{Setting, SettingChange, SettingRefusal},
     service::{Error, Fault, attempt, audit, staff::Clerk},
 };
 use serde_json::Value;
 
-/// The hint to all nodes that settings or flags were changed. They look by themselves too.
-pub const CHANGED: &str = "settings";
 /// Most changes that a history shows.
 const CHANGES_MAX: i64 = 100;
 
@@ -69,7 +67,7 @@ pub async fn change(
     known(name)?;
     let changed = attempt(|| change_once(app, clerk, name, version, value)).await?;
     app.refresh_settings().await?;
-    app.cache.tell(CHANGED).await;
+    app.cache.tell(Settings::CHANGED).await;
     Ok(changed)
 }
 

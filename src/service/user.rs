@@ -9,7 +9,7 @@ use crate::{
         user::{Identity, User, UserRefusal, UserState, is_openid},
     },
     service::{Error, Fault, attempt, token, token::Buyer},
-    wechat::{self, ErrorKind, LoginSession},
+    wechat::{self, ErrorKind, LoginSession, Secret},
 };
 
 /// A person as it sees itself.
@@ -30,7 +30,32 @@ pub async fn sign_in(app: &App, appid: &str, code: &str) -> Result<(Profile, Tok
     if !is_openid(&login.openid) {
         return Err(Fault::broken("WeChat named a user in a way that cannot be stored").into());
     }
-    attempt(|| sign_in_once(app, appid, &login)).await
+    let LoginSession { openid, unionid, session_key } = &login;
+    let known = Known { appid, openid, unionid: unionid.as_deref(), session_key: Some(session_key) };
+    attempt(|| sign_in_once(app, known)).await
+}
+
+/// Sign in whom WeChat Cloud Run names. Its gateway vouches for the names, so there is no code and no session key.
+pub async fn sign_in_from_cloud(
+    app: &App,
+    appid: &str,
+    openid: &str,
+    unionid: Option<&str>,
+) -> Result<(Profile, Tokens), Error<UserRefusal>> {
+    if !app.wechat.knows_app(appid) {
+        return Err(UserRefusal::AppUnknown.into());
+    }
+    let known = Known { appid, openid, unionid, session_key: None };
+    attempt(|| sign_in_once(app, known)).await
+}
+
+/// Who signs in, as WeChat says.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    appid: &'a str,
+    openid: &'a str,
+    unionid: Option<&'a str>,
+    session_key: Option<&'a Secret>,
 }
 
 /// WeChat's no, in our words.
@@ -43,34 +68,36 @@ fn refused(error: wechat::Error) -> Error<UserRefusal> {
     }
 }
 
-async fn sign_in_once(app: &App, appid: &str, login: &LoginSession) -> Result<(Profile, Tokens), Error<UserRefusal>> {
+async fn sign_in_once(app: &App, known: Known<'_>) -> Result<(Profile, Tokens), Error<UserRefusal>> {
     let mut session = app.database.write().await?;
-    let id = recognise(app, &mut session, appid, login).await?;
+    let id = recognise(app, &mut session, known).await?;
     let user = data::user::find(&mut session, id).await?.ok_or(Fault::broken("an identity without its user"))?;
     if user.state == UserState::Disabled {
         return Err(UserRefusal::Disabled.into());
     }
-    let tokens = token::issue(app, &mut session, Audience::Buyer, id.0, appid, &login.openid).await?;
+    let tokens = token::issue(app, &mut session, Audience::Buyer, id.0, known.appid, known.openid).await?;
     session.commit().await?;
     Ok((profile_of(app, user)?, tokens))
 }
 
 /// Whose identity this is; a new person when nobody's. Two first sign-ins at once meet in a unique key, and the loser
 /// runs again and finds the winner's.
-async fn recognise(app: &App, session: &mut Session, appid: &str, login: &LoginSession) -> Result<UserId, Fault> {
-    let now = app.now();
-    let sealed =
-        |id: IdentityId| app.vault.seal(&format!("identities.session_key:{id}"), login.session_key.expose().as_bytes());
-    if let Some(known) = data::user::find_identity(session, appid, &login.openid).await? {
-        data::user::see_identity(session, known.id, &sealed(known.id), now).await?;
-        if let Some(unionid) = &login.unionid
+async fn recognise(app: &App, session: &mut Session, login: Known<'_>) -> Result<UserId, Fault> {
+    let (now, Known { appid, openid, unionid, session_key }) = (app.now(), login);
+    let sealed = |id: IdentityId, key: &str| app.vault.seal(&format!("identities.session_key:{id}"), key.as_bytes());
+    if let Some(known) = data::user::find_identity(session, appid, openid).await? {
+        match session_key {
+            Some(key) => data::user::see_identity(session, known.id, &sealed(known.id, key.expose()), now).await?,
+            None => data::user::meet_identity(session, known.id, now).await?,
+        };
+        if let Some(unionid) = unionid
             && data::user::find_by_unionid(session, unionid).await?.is_none()
         {
             data::user::join_union(session, known.user_id, unionid, now).await?;
         }
         return Ok(known.user_id);
     }
-    let same_person = match &login.unionid {
+    let same_person = match unionid {
         Some(unionid) => data::user::find_by_unionid(session, unionid).await?,
         None => None,
     };
@@ -78,12 +105,13 @@ async fn recognise(app: &App, session: &mut Session, appid: &str, login: &LoginS
         user.id
     } else {
         let id = app.ids.next(UserId);
-        data::user::insert(session, id, login.unionid.as_deref(), now).await?;
+        data::user::insert(session, id, unionid, now).await?;
         id
     };
     let id = app.ids.next(IdentityId);
-    let identity = Identity { id, user_id, appid: appid.to_owned(), openid: login.openid.clone() };
-    data::user::insert_identity(session, &identity, &sealed(id), now).await?;
+    let identity = Identity { id, user_id, appid: appid.to_owned(), openid: openid.to_owned() };
+    let key = session_key.map_or("", Secret::expose);
+    data::user::insert_identity(session, &identity, &sealed(id, key), now).await?;
     Ok(user_id)
 }
 

@@ -96,6 +96,11 @@ impl Error {
         &self.message
     }
 
+    /// What to type to learn what the code means and what to do; for the log.
+    pub fn advice(&self) -> String {
+        format!("weizhan explain {}", self.code)
+    }
+
     /// [`code`](Self::code) of a call that reached nobody: nothing was sent.
     pub(super) const UNREACHABLE: &'static str = "unreachable";
 

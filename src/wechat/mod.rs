@@ -10,8 +10,11 @@
 
 #[cfg(test)]
 mod desk;
+pub mod doctor;
 mod error;
 mod login;
+pub mod meaning;
+mod meter;
 pub mod pay;
 mod phone;
 mod platform;
@@ -22,16 +25,15 @@ mod transport;
 
 pub use error::{Error, ErrorKind};
 pub use login::LoginSession;
+pub use meter::Meter;
 pub use phone::Phone;
 pub use shipping::{
     DeliveryMode, LogisticsType, OrderKey, OrderState, ShippedOrder, ShippingInfo, ShippingParcel, UploadVerdict,
 };
 pub use token::{FetchLease, StoreError, Stored, StoredToken, TokenStore};
 
-use crate::{
-    config::{self, Secret},
-    model::time::Clock,
-};
+pub use crate::config::Secret;
+use crate::{config, model::time::Clock};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::task::TaskTracker;
 
@@ -49,6 +51,7 @@ struct Inner {
     tokens: Arc<dyn TokenStore>,
     /// Certificate downloads, which outlive the request that needed them.
     tasks: TaskTracker,
+    meter: Meter,
 }
 
 struct App {
@@ -97,6 +100,7 @@ impl Wechat {
             merchant: pay::Merchant::new(pay)?,
             tokens,
             tasks: TaskTracker::new(),
+            meter: Meter::default(),
         })))
     }
 

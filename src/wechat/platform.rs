@@ -3,6 +3,7 @@
 use super::{Error, ErrorKind, Wechat, transport};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::time::Instant;
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -24,11 +25,17 @@ impl Wechat {
         operation: &'static str,
         request: reqwest::RequestBuilder,
     ) -> Result<T, Error> {
-        let reply = transport::send(operation, request.timeout(self.0.platform_timeout)).await?;
-        read(operation, reply.status, &reply.body).inspect_err(|error| {
-            // WeChat's text ends with `rid: …`, which its support asks for.
-            tracing::warn!(operation, status = reply.status.as_u16(), %error, "WeChat refused a call");
-        })
+        let began = Instant::now();
+        let reply = transport::send(operation, request.timeout(self.0.platform_timeout)).await;
+        let result = reply.and_then(|reply| {
+            read(operation, reply.status, &reply.body).inspect_err(|error| {
+                let (status, advice) = (reply.status.as_u16(), error.advice());
+                // WeChat's text ends with `rid: …`, which its support asks for.
+                tracing::warn!(operation, status, %error, advice, "WeChat refused a call");
+            })
+        });
+        self.0.meter.note(operation, &result, began.elapsed());
+        result
     }
 
     /// POSTs JSON with the app's access token. A token that WeChat calls bad is renewed and the call repeated, once.

@@ -3,6 +3,7 @@
 use super::{Error, ErrorKind};
 use axum::http::{HeaderMap, StatusCode};
 use std::time::Duration;
+use tracing::Instrument as _;
 
 /// No answer of WeChat but a file comes near this; more is an attack or a mistake.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -34,6 +35,15 @@ pub(super) async fn send(operation: &'static str, request: reqwest::RequestBuild
 
 /// The same with another cap on the body, for files.
 pub(super) async fn send_up_to(
+    operation: &'static str,
+    request: reqwest::RequestBuilder,
+    body_bytes_max: usize,
+) -> Result<Reply, Error> {
+    let span = tracing::debug_span!("wechat.call", otel.kind = "client", operation);
+    exchange(operation, request, body_bytes_max).instrument(span).await
+}
+
+async fn exchange(
     operation: &'static str,
     request: reqwest::RequestBuilder,
     body_bytes_max: usize,

@@ -28,7 +28,7 @@ async fn node() -> u16 {
 }
 
 /// The files of `deploy` with the places of this test; each must be there to be replaced.
-fn settings(folder: &Path, tls: u16, plain: u16, nodes: &[u16]) -> String {
+fn settings(folder: &Path, tls: u16, plain: u16, nodes: [u16; 3]) -> String {
     let replace = |text: &str, pairs: &[(&str, String)]| {
         pairs.iter().fold(text.to_owned(), |text, (from, to)| {
             assert!(text.contains(from), "{from} is no more in deploy/");
@@ -36,11 +36,10 @@ fn settings(folder: &Path, tls: u16, plain: u16, nodes: &[u16]) -> String {
         })
     };
     let upstream = include_str!("../../deploy/upstream.conf");
-    let (first, others) = nodes.split_first().expect("a node");
-    let others = others.iter().map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>();
-    // Each node beyond the second has a line like that of the second.
-    let others = others.join(" max_fails=0;\n    server ");
-    let upstream = replace(upstream, &[("node0:8080", format!("127.0.0.1:{first}")), ("node1:8080", others)]);
+    let places = ["node0:8080", "node1:8080", "node2:8080"];
+    let nodes = nodes.iter().map(|port| format!("127.0.0.1:{port}"));
+    let pairs: Vec<_> = places.into_iter().zip(nodes).collect();
+    let upstream = replace(upstream, &pairs);
     std::fs::write(folder.join("upstream.conf"), upstream).unwrap();
     let key = rcgen::generate_simple_self_signed(["shop.example".to_owned()]).unwrap();
     std::fs::write(folder.join("tls.pem"), key.cert.pem()).unwrap();
@@ -79,13 +78,13 @@ pub struct Front {
 }
 
 impl Front {
-    /// Before two nodes, of which one does not listen and the other tells what it got.
+    /// Before three nodes, of which one does not listen and the others tell what they got.
     async fn new() -> Self {
-        Self::before(&[free_port(), node().await])
+        Self::before([free_port(), node().await, node().await])
     }
 
     /// Before the nodes at these ports.
-    pub fn before(nodes: &[u16]) -> Self {
+    pub fn before(nodes: [u16; 3]) -> Self {
         let folder = Folder::new("nginx");
         let (tls, plain) = (free_port(), free_port());
         let text = settings(folder.path(), tls, plain, nodes);
@@ -148,6 +147,9 @@ async fn bodies_are_limited_and_callbacks_more_so() {
         ("/callback/wechat/pay", 64 * 1024, StatusCode::OK),
         ("/callback/wechat/pay", 64 * 1024 + 1, StatusCode::PAYLOAD_TOO_LARGE),
         ("/metrics", 0, StatusCode::NOT_FOUND),
+        ("/v1/login/cloud", 16 * 1024 + 1, StatusCode::PAYLOAD_TOO_LARGE),
+        ("/admin/v1/sign-in", 16 * 1024 + 1, StatusCode::PAYLOAD_TOO_LARGE),
+        ("/healthz", 0, StatusCode::OK),
     ] {
         let answer = front.post(path, bytes).send().await.unwrap();
         assert_eq!(answer.status(), status, "{path} with {bytes}");
@@ -167,4 +169,18 @@ async fn a_node_that_is_down_is_not_noticed_and_plain_http_leads_to_tls() {
     let answer = front.client.get(format!("http://127.0.0.1:{}/a?b=1", front.plain)).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::PERMANENT_REDIRECT);
     assert_eq!(answer.headers()["location"], "https://127.0.0.1/a?b=1");
+}
+
+#[tokio::test]
+async fn whoever_tries_passwords_in_a_flood_is_stopped_at_the_edge() {
+    if backend() != Backend::Mariadb {
+        return;
+    }
+    let front = Front::new().await;
+    let tries = (0..60).map(|_| front.post("/admin/v1/sign-in", 1).send());
+    let statuses: Vec<_> =
+        futures_util::future::join_all(tries).await.into_iter().map(|answer| answer.unwrap().status()).collect();
+    let refused = statuses.iter().filter(|status| **status == StatusCode::TOO_MANY_REQUESTS).count();
+    let passed = statuses.iter().filter(|status| **status == StatusCode::OK).count();
+    assert!(passed >= 20 && refused >= 20 && passed + refused == 60, "{passed} passed, {refused} refused");
 }

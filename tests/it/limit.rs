@@ -170,8 +170,8 @@ async fn forged_addresses_move_no_limit_behind_nginx() {
         ];
         shops.push(TestApp::with(Setup { overrides, ..Setup::default() }).await);
     }
-    let ports = shops.iter().map(|shop| shop.base.rsplit_once(':').unwrap().1.parse().unwrap()).collect::<Vec<_>>();
-    let front = Front::before(&ports);
+    let ports = shops.iter().map(|shop| shop.base.rsplit_once(':').unwrap().1.parse().unwrap()).collect::<Vec<u16>>();
+    let front = Front::before(ports.try_into().expect("three"));
     let began = Instant::now();
     let (mut let_in, mut refused) = (0_u32, 0);
     for number in 0..90 {

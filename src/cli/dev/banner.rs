@@ -2,10 +2,16 @@
 
 use crate::cli::tour::TourTarget;
 use comfy_table::{Table, presets};
-use std::{fmt::Write as _, path::Path, time::Duration};
+use std::{fmt::Write as _, net::SocketAddr, path::Path, time::Duration};
 
 /// Addresses and what to do next.
-pub(super) fn text(target: &TourTarget, data: &Path, moved_from: Option<u16>, took: Duration) -> String {
+pub(super) fn text(
+    target: &TourTarget,
+    metrics: SocketAddr,
+    data: &Path,
+    moved_from: Option<u16>,
+    took: Duration,
+) -> String {
     let (api, simulator) = (target.api.as_str().trim_end_matches('/'), target.simulator.as_str().trim_end_matches('/'));
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -13,6 +19,7 @@ pub(super) fn text(target: &TourTarget, data: &Path, moved_from: Option<u16>, to
     table.add_row(["  接口", "API", api]);
     table.add_row(["  文档", "API docs", &format!("{api}/docs")]);
     table.add_row(["  模拟微信", "WeChat simulator", simulator]);
+    table.add_row(["  指标", "metrics", &format!("http://{metrics}/metrics")]);
     table.add_row(["  员工", "staff", &format!("{} · 密码 password: {}", target.staff_name, password.display())]);
     table.add_row(["  数据", "data", &format!("{} (--fresh 重来 starts over)", data.display())]);
     table.add_row(["  看一次购买", "watch a purchase", &watch(data)]);
@@ -42,8 +49,22 @@ mod tests {
     fn it_names_every_address() {
         let target =
             super::super::target(([127, 0, 0, 1], 80).into(), ([127, 0, 0, 1], 81).into(), "Cargo.toml".as_ref());
-        let text = text(&target.expect("target"), "d".as_ref(), Some(8080), Duration::from_millis(7));
-        for part in ["http://127.0.0.1:81\n", "/docs", "d/secrets/staff_password", "--tour --data d", "8080", "7 ms"] {
+        let text = text(
+            &target.expect("target"),
+            ([127, 0, 0, 1], 82).into(),
+            "d".as_ref(),
+            Some(8080),
+            Duration::from_millis(7),
+        );
+        for part in [
+            "http://127.0.0.1:81\n",
+            "http://127.0.0.1:82/metrics",
+            "/docs",
+            "d/secrets/staff_password",
+            "--tour --data d",
+            "8080",
+            "7 ms",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
     }

@@ -14,11 +14,12 @@ use crate::{
     config::{Purpose, Secret},
     model::staff::Permission,
     service::{self, staff::Clerk},
-    telemetry,
+    telemetry::{self, trace::Traces},
     wechat::pay::sign::random_text,
 };
 use anyhow::{Context as _, bail, ensure};
 use directory::Directory;
+use settings::Addresses;
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
@@ -43,7 +44,7 @@ pub(super) struct Args {
     /// Start over: delete everything in that directory.
     #[arg(long)]
     fresh: bool,
-    /// Port of the API; the simulator takes the next one. A port that is taken is replaced by a free one.
+    /// Port of the API; the simulator takes the next one, the metrics the one after that. A port that is taken is replaced by a free one.
     #[arg(long, default_value_t = 8080)]
     port: u16,
     /// Buy something as a real client would, show each step, and stop.
@@ -67,7 +68,7 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     let target = target(shop.api, shop.wechat, &args.data.join("secrets").join(STAFF_PASSWORD))?;
     if !args.tour {
         let moved = (shop.api.port() != args.port && args.port != 0).then_some(args.port);
-        println!("{}", banner::text(&target, &args.data, moved, started.elapsed()));
+        println!("{}", banner::text(&target, shop.metrics, &args.data, moved, started.elapsed()));
         return shop.run().await;
     }
     let toured = tour::run(&target, &mut io::stdout()).await;
@@ -100,9 +101,11 @@ fn target(api: SocketAddr, wechat: SocketAddr, password_file: &Path) -> anyhow::
 struct Shop {
     api: SocketAddr,
     wechat: SocketAddr,
+    metrics: SocketAddr,
     server: Server,
     simulator: JoinHandle<io::Result<()>>,
     simulator_stop: CancellationToken,
+    traces: Traces,
 }
 
 impl Shop {
@@ -112,30 +115,36 @@ impl Shop {
         let next = if args.port == 0 { 0 } else { api.port().checked_add(1).unwrap_or(0) };
         let simulator_listener = listen(next).await?;
         let wechat = simulator_listener.local_addr()?;
+        let next = if args.port == 0 { 0 } else { wechat.port().checked_add(1).unwrap_or(0) };
+        let metrics_listener = listen(next).await?;
+        let metrics = metrics_listener.local_addr()?;
         let simulator = settings::simulator(directory)?;
-        let sources = sources.over(&settings::write(directory, &simulator, api, wechat)?);
+        let sources = sources.over(&settings::write(directory, &simulator, &Addresses { api, wechat, metrics })?);
         // A tour prints its own lines; only what is wrong may stand between them.
         let quiet = args.tour.then(|| ("log.filter", "warn".to_owned()));
         let config = sources.load(Purpose::Dev, quiet.as_slice())?;
-        telemetry::init(&config.log);
+        let traces = telemetry::init_serving(&config);
 
         let simulator_stop = CancellationToken::new();
         // Not one of the application's tasks: work that is finished at shutdown still asks WeChat.
         let simulator = TaskTracker::new().spawn(simulator.serve(simulator_listener, simulator_stop.clone()));
         let app = App::open(config, Arc::new(SystemClock), Role::Server(api.to_string())).await?;
         furnish(&app, directory).await?;
-        Ok(Self { api, wechat, server: Server::start(app, listener), simulator, simulator_stop })
+        let server = Server::start(app, listener, Some(metrics_listener));
+        Ok(Self { api, wechat, metrics, server, simulator, simulator_stop, traces })
     }
 
     async fn run(self) -> anyhow::Result<()> {
         let ended = self.server.run().await;
         self.simulator_stop.cancel();
+        self.traces.finish().await;
         ended.and(stopped(self.simulator).await)
     }
 
     async fn stop(self) -> anyhow::Result<()> {
         let ended = self.server.stop().await;
         self.simulator_stop.cancel();
+        self.traces.finish().await;
         ended.and(stopped(self.simulator).await)
     }
 }

@@ -34,13 +34,17 @@ pub(super) fn simulator(directory: &Directory) -> anyhow::Result<Simulator> {
     Ok(Simulator::new(options)?)
 }
 
+/// Who listens where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Addresses {
+    pub(super) api: SocketAddr,
+    pub(super) wechat: SocketAddr,
+    pub(super) metrics: SocketAddr,
+}
+
 /// Writes the settings for these addresses; gives the file.
-pub(super) fn write(
-    directory: &Directory,
-    simulator: &Simulator,
-    api: SocketAddr,
-    wechat: SocketAddr,
-) -> anyhow::Result<PathBuf> {
+pub(super) fn write(directory: &Directory, simulator: &Simulator, addresses: &Addresses) -> anyhow::Result<PathBuf> {
+    let Addresses { api, wechat, metrics } = *addresses;
     directory.secret("token_key", 64)?;
     directory.secret("data_key", 64)?;
     let push = PushTarget {
@@ -58,7 +62,7 @@ pub(super) fn write(
     let secret = |name: &str| text(directory.secret_file(name));
     let (api_url, wechat_url) = (format!("http://{api}"), format!("http://{wechat}"));
     let settings = json!({
-        "server": { "listen": api, "drain_ms": 0, "shutdown_timeout_ms": 10_000 },
+        "server": { "listen": api, "metrics_listen": metrics, "drain_ms": 0, "shutdown_timeout_ms": 10_000 },
         "limits": {
             "per_ip_per_minute": PLENTY_PER_MINUTE,
             "per_user_per_minute": PLENTY_PER_MINUTE,
@@ -113,10 +117,13 @@ mod tests {
         let directory = Directory::open(&folder.path().join("50% 店?"), false).expect("opened").expect("free");
         let simulator = simulator(&directory).expect("simulator");
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let file = write(&directory, &simulator, address(1), address(2)).expect("written");
+        let file =
+            write(&directory, &simulator, &Addresses { api: address(1), wechat: address(2), metrics: address(3) });
+        let file = file.expect("written");
         let load = |purpose| Config::load_for(purpose, Some(&file), std::iter::empty(), &[]);
         let config = load(Purpose::Dev).expect("good for a laptop");
         assert_eq!(config.server.listen.port(), 1);
+        assert_eq!(config.server.metrics_listen.map(|address| address.port()), Some(3));
         assert_eq!(config.pay.api_v3_key.expose().len(), 32);
         assert!(config.database.url.expose().ends_with("50%25 店%3F/shop.db"));
         let faults = load(Purpose::Serve).expect_err("refused").0;

@@ -55,6 +55,7 @@ pub async fn notice(app: &App, called: NoticeKind, headers: &HeaderMap, body: &[
     let notice = match app.wechat.open_notice(headers, body).await {
         Ok(notice) => notice,
         Err(refusal) => {
+            app.meters.callbacks.refused.add();
             note_refusal(app, headers, body, refusal.reason);
             return NoticeAnswer::Refused(refusal);
         }
@@ -70,7 +71,10 @@ pub async fn notice(app: &App, called: NoticeKind, headers: &HeaderMap, body: &[
     }
     match store(app, &notice, headers, body).await {
         Ok(()) => NoticeAnswer::Stored,
-        Err(fault) => NoticeAnswer::Fault(fault),
+        Err(fault) => {
+            app.meters.callbacks.failed.add();
+            NoticeAnswer::Fault(fault)
+        }
     }
 }
 
@@ -94,6 +98,7 @@ async fn store(app: &App, notice: &Notice, headers: &HeaderMap, body: &[u8]) -> 
     };
     let id = row.notify_id.clone();
     let new = app.intake.store(row).await?;
+    if new { &app.meters.callbacks.stored } else { &app.meters.callbacks.repeated }.add();
     if new || planted(Bug::DuplicateEffect) {
         carry_out_later(app, id, said);
     } else if let Some(place) = app.settling.place() {
@@ -129,7 +134,7 @@ fn carry_out_later(app: &App, id: String, said: Said) {
 
 async fn carry_out(app: &App, id: &str, said: &Said) -> Result<(), Error<Never>> {
     let ending = Ending::Notice { id: id.to_owned() };
-    match said {
+    let carried = match said {
         Said::Paid(fact) => settle(app, fact, &ending).await.map(drop),
         Said::Refund(fact) => refund::learn(app, fact, &ending).await.map(drop),
         Said::Nothing => {
@@ -142,7 +147,8 @@ async fn carry_out(app: &App, id: &str, said: &Said) -> Result<(), Error<Never>>
             })
             .await
         }
-    }
+    };
+    carried.inspect(|()| app.meters.callbacks.settled.add())
 }
 
 fn read(notice: &Notice) -> Result<Said, Fault> {
@@ -183,6 +189,7 @@ pub async fn sweep(app: &App) -> Result<usize, Error<Never>> {
 
 /// Settling failed: whoever sweeps tries again, and waits longer each time. Whether that was noted.
 async fn put_off(app: &App, id: &str, failures: i64, error: &Error<Never>) -> bool {
+    app.meters.callbacks.put_off.add();
     tracing::error!(notify_id = id, failures, %error, "a stored callback could not be settled and waits");
     // Integer thousandths: 0.8 to 1.2.
     let spread = Duration::from_millis(800 + random_number(400)).as_secs_f64();

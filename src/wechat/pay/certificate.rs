@@ -14,7 +14,7 @@ use serde::Deserialize;
 use std::{
     collections::HashMap,
     sync::{PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const OPERATION: &str = "certificates";
@@ -89,6 +89,12 @@ struct Sealed {
 }
 
 impl Wechat {
+    /// The platform certificates at hand: serial number and end.
+    pub fn certificate_ends(&self) -> Vec<(String, Timestamp)> {
+        let held = self.0.merchant.keys.certificates.read().unwrap_or_else(PoisonError::into_inner);
+        held.0.iter().map(|(serial, (_, end))| (serial.clone(), *end)).collect()
+    }
+
     /// The key of this serial; an unknown one may cost one download. `None`: WeChat Pay has no such key. An error:
     /// its list could not be had.
     pub(super) async fn pay_key(&self, serial: &str) -> Result<Option<PublicKey>, Error> {
@@ -143,12 +149,24 @@ impl Wechat {
         attempt.failure.clone()
     }
 
+    /// Whether WeChat Pay takes our signature and we take its: asks for the list of certificates, whether they are used or
+    /// not, and gives their serials and ends. What goes wrong names what is wrong: `SIGN_ERROR` the merchant's key or serial,
+    /// `pay.api_v3_key` that key, a forged reply the key of WeChat Pay. A merchant without certificates hears
+    /// `RESOURCE_NOT_EXISTS`, which also shows that our signature is taken.
+    pub async fn try_keys(&self) -> Result<Vec<(String, Timestamp)>, Error> {
+        let listed = self.download_certificates().await?;
+        Ok(listed.into_iter().map(|(serial, (_, end))| (serial, end)).collect())
+    }
+
     /// Official page: 下载平台证书.
     async fn download_certificates(&self) -> Result<Certificates, Error> {
         let url = self.pay_address(&["v3", "certificates"]);
         let once = async || {
-            let reply = self.pay_exchange(OPERATION, &Method::GET, &url, None).await?;
-            self.read_certificates(&reply)
+            let began = Instant::now();
+            let reply = self.pay_exchange(OPERATION, &Method::GET, &url, None).await;
+            let result = reply.and_then(|reply| self.read_certificates(&reply));
+            self.0.meter.note(OPERATION, &result, began.elapsed());
+            result
         };
         match once().await {
             Err(error) if error.code() == NoticeReason::Probe.as_str() => once().await,

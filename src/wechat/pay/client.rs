@@ -10,7 +10,7 @@ use crate::wechat::{
 };
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A bill of a hundred thousand payments is some four megabytes, packed.
 const FILE_BYTES_MAX: usize = 32 << 20;
@@ -41,8 +41,13 @@ impl Wechat {
         body: Option<&[u8]>,
     ) -> Result<Vec<u8>, Error> {
         let once = async || {
-            let reply = self.pay_exchange(operation, &method, url, body).await?;
-            self.verify_reply(operation, &reply).await.map(|()| reply.body)
+            let began = Instant::now();
+            let result = match self.pay_exchange(operation, &method, url, body).await {
+                Ok(reply) => self.verify_reply(operation, &reply).await.map(|()| reply.body),
+                Err(error) => Err(error),
+            };
+            self.0.meter.note(operation, &result, began.elapsed());
+            result
         };
         let result = match once().await {
             Err(error) if error.code() == NoticeReason::Probe.as_str() => once().await,
@@ -101,7 +106,11 @@ impl Wechat {
     pub(super) async fn pay_file(&self, operation: &'static str, url: &url::Url) -> Result<Vec<u8>, Error> {
         let mut request = self.0.http.get(url.clone()).timeout(FILE_TIMEOUT).header(header::ACCEPT, "*/*");
         request = request.header(header::AUTHORIZATION, self.authorization(&Method::GET, url, &[]));
-        accepted(operation, transport::send_up_to(operation, request, FILE_BYTES_MAX).await?).map(|reply| reply.body)
+        let began = Instant::now();
+        let reply = transport::send_up_to(operation, request, FILE_BYTES_MAX).await;
+        let result = reply.and_then(|reply| accepted(operation, reply)).map(|reply| reply.body);
+        self.0.meter.note(operation, &result, began.elapsed());
+        result
     }
 
     /// Signs exactly what goes on the wire: the path and query as the address encodes them.
@@ -135,7 +144,8 @@ fn accepted(operation: &'static str, reply: Reply) -> Result<Reply, Error> {
     }
     let error = refusal(operation, &reply);
     let request_id = request_id(&reply.headers);
-    tracing::warn!(operation, status = reply.status.as_u16(), request_id, %error, "WeChat Pay refused a call");
+    let (status, advice) = (reply.status.as_u16(), error.advice());
+    tracing::warn!(operation, status, request_id, %error, advice, "WeChat Pay refused a call");
     Err(error)
 }
 

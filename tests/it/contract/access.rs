@@ -47,6 +47,7 @@ pub const TABLE: &[(&str, Who)] = &[
     ("product.list", Who::Public),
     ("product.view", Who::Public),
     ("user.sign_in", Who::Public),
+    ("user.sign_in_from_cloud", Who::Public),
     ("user.refresh", Who::Public),
     ("staff.sign_in", Who::Public),
     ("staff.refresh", Who::Public),

@@ -6,8 +6,9 @@ use reqwest::Method;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Routes that are no operations of the API: the document itself, and the page that shows it.
-const UNDOCUMENTED: [&str; 4] = ["/docs", "/docs/", "/docs/{*file}", "/openapi.json"];
+/// Routes that are no operations of the API: the document itself, the page that shows it, and the figures on a listener of
+/// their own.
+const UNDOCUMENTED: [&str; 5] = ["/docs", "/docs/", "/docs/{*file}", "/metrics", "/openapi.json"];
 
 /// One operation of the document.
 pub struct Operation {

@@ -123,6 +123,12 @@ fn no_noun_is_forgotten() {
 }
 
 #[test]
+fn every_code_can_be_explained() {
+    let known: BTreeSet<_> = weizhan::http::problem::texts().into_iter().map(|(code, _)| code).collect();
+    assert_eq!(known, all().into_keys().collect::<BTreeSet<_>>(), "add the noun to NOUNS in src/http/problem.rs");
+}
+
+#[test]
 fn no_handler_answers_a_code_of_its_own() {
     let mut seen = 0;
     for source in files("src/http") {

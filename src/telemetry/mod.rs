@@ -1,10 +1,15 @@
-//! What the process says about itself: log lines on standard error, the id of a request, and what must never be said.
+//! What the process says about itself: log lines on standard error, figures, traces, the id of a request, and what must
+//! never be said.
 //!
-//! It may use `config` alone. A line is one line whatever a caller put into a header: control characters are escaped
+//! It may use `config` alone; everybody may count with [`meter`]. A line is one line whatever a caller put into a header: control characters are escaped
 //! by the writer, after all formatting, so no field can forget it. Secrets are kept out where they would come in:
 //! addresses and headers are logged through [`redact_url`] and [`redact_headers`].
 
-use crate::config::{Log, LogFormat};
+pub mod exposition;
+pub mod meter;
+pub mod trace;
+
+use crate::config::{Config, Log, LogFormat};
 use axum::http::HeaderMap;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::{borrow::Cow, cell::RefCell, fmt, io, sync::OnceLock};
@@ -45,6 +50,21 @@ static FILTER: OnceLock<FilterHandle> = OnceLock::new();
 /// Log from now on as these settings say. A second call changes nothing, so tests may call it as they like.
 pub fn init(log: &Log) {
     let _ = tracing_subscriber::registry().with(changeable(log)).with(lines(log, io::stderr)).try_init();
+}
+
+/// Log, and send traces if the settings say where to; for a process that serves.
+pub fn init_serving(config: &Config) -> trace::Traces {
+    #[cfg(feature = "otlp")]
+    if let Some((layer, traces)) = trace::otlp::layer(&config.telemetry) {
+        let lines = lines(&config.log, io::stderr).with_filter(changeable(&config.log));
+        let _ = tracing_subscriber::registry().with(lines).with(layer).try_init();
+        return traces;
+    }
+    init(&config.log);
+    if config.telemetry.otlp_endpoint.is_some() && !trace::is_on() {
+        tracing::warn!("telemetry.otlp_endpoint is set and this binary sends no traces");
+    }
+    trace::Traces::default()
 }
 
 /// Log from now on what these directives say; what cannot be read changes nothing.
