@@ -80,12 +80,13 @@ pub(super) struct Redis {
 impl Redis {
     /// Prepare to talk to this Redis. Connects when first used.
     pub(super) fn new(client: Client, settings: &config::Cache, told: Arc<Told>) -> Result<Self, Error> {
+        let timeout = Duration::from_millis(settings.timeout_ms);
         Ok(Self {
-            manager: Mutex::new(connect(&client).map_err(Error::Address)?),
+            manager: Mutex::new(connect(&client, timeout).map_err(Error::Address)?),
             client,
             breaker: Breaker::new(),
             told,
-            timeout: Duration::from_millis(settings.timeout_ms),
+            timeout,
             scripts: Scripts::new(),
             failures: AtomicU64::new(0),
             late: AtomicU64::new(0),
@@ -104,7 +105,7 @@ impl Redis {
     pub(super) async fn answers(&self) -> bool {
         let mut manager = self.manager();
         let answered = self.in_time(redis::cmd("PING").exec_async(&mut manager)).await.is_ok();
-        if !answered && let Ok(fresh) = connect(&self.client) {
+        if !answered && let Ok(fresh) = connect(&self.client, self.timeout) {
             // A link that was cut silently gives no error to reconnect on, so the next attempt starts afresh.
             *self.manager.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         }
@@ -216,14 +217,14 @@ fn found(stored: &Bytes, left_ms: i64) -> Option<Found<Bytes>> {
     Some(Found { form: (!text.is_empty()).then_some(text), bytes, read, left })
 }
 
-fn connect(client: &Client) -> RedisResult<ConnectionManager> {
+fn connect(client: &Client, timeout: Duration) -> RedisResult<ConnectionManager> {
     // The defaults would retry for seconds while Redis is away.
     let config = ConnectionManagerConfig::new()
         .set_number_of_retries(1)
         .set_min_delay(CONNECT_DELAY)
         .set_max_delay(CONNECT_DELAY * 5)
         .set_connection_timeout(Some(CONNECTION_TIMEOUT))
-        .set_response_timeout(Some(CONNECTION_TIMEOUT));
+        .set_response_timeout(Some(timeout.max(CONNECTION_TIMEOUT)));
     ConnectionManager::new_lazy_with_config(client.clone(), config)
 }
 

@@ -12,12 +12,17 @@
 mod admin;
 mod chaos;
 mod check;
+#[cfg(unix)]
+mod cluster;
+mod demo;
 mod dev;
 mod doctor;
 mod explain;
 mod lang;
 mod migrate;
+mod migrate_store;
 mod nodes;
+mod notify;
 mod openapi;
 mod private;
 mod reconcile;
@@ -52,6 +57,9 @@ enum Command {
     Serve(serve::Args),
     /// The whole shop on a laptop: SQLite, a simulated WeChat and demo products, nothing to install or to set.
     Dev(dev::Args),
+    /// The whole shop as several nodes behind nginx on a private database and Redis, all on this machine.
+    #[cfg(unix)]
+    Cluster(cluster::Args),
     /// Buy something as a real client would, against a running server, and show each step.
     Tour(tour::Args),
     /// A simulated WeChat and WeChat Pay, for any backend in any language.
@@ -60,6 +68,8 @@ enum Command {
     Chaos(chaos::Args),
     /// Bring the database to the schema of this binary.
     Migrate,
+    /// Copy all rows into an empty database of either kind, compare both, and verify the copy.
+    MigrateStore(migrate_store::Args),
     /// Show the settings as `serve` would read them, without secrets, and every fault in them.
     Check,
     /// Ask everything a deployment stands on whether it is well, and say what to do; exits 1 when something is not.
@@ -102,10 +112,13 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
     match command {
         Command::Serve(args) => serve::run(args, &sources, inherited).await,
         Command::Dev(args) => Box::pin(dev::run(args, &sources)).await,
+        #[cfg(unix)]
+        Command::Cluster(args) => Box::pin(cluster::run(args, &sources, inherited)).await,
         Command::Tour(args) => Box::pin(tour::command(args)).await,
         Command::Simulator(args) => simulator::run(args, &sources).await,
         Command::Chaos(args) => Box::pin(chaos::run(args, &sources)).await,
         Command::Migrate => migrate::run(&sources).await,
+        Command::MigrateStore(args) => migrate_store::run(args, &sources).await,
         Command::Check => check::run(&sources),
         Command::Doctor(args) => doctor::run(args, &sources).await,
         Command::Explain(args) => explain::run(&args),

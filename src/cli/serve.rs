@@ -1,7 +1,7 @@
 //! `weizhan serve`: one node of a deployment.
 
 use super::{
-    Sources,
+    Sources, notify,
     server::{self, Server},
 };
 use crate::{
@@ -15,7 +15,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
 
 /// Options of `serve`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct Args {
     /// Address and port to listen on, instead of server.listen.
     #[arg(long, value_name = "ADDRESS")]
@@ -23,15 +23,27 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, sources: &Sources, inherited: listenfd::ListenFd) -> anyhow::Result<()> {
+    serve(args, sources, Purpose::Serve, inherited).await
+}
+
+/// The same for the nodes of `weizhan cluster`, whose secrets are made up.
+pub(super) async fn serve(
+    args: Args,
+    sources: &Sources,
+    purpose: Purpose,
+    inherited: listenfd::ListenFd,
+) -> anyhow::Result<()> {
     let options: Vec<_> = args.listen.iter().map(|address| ("server.listen", address.to_string())).collect();
-    let config = sources.load(Purpose::Serve, &options)?;
+    let config = sources.load(purpose, &options)?;
     let traces = telemetry::init_serving(&config);
     // Before the database is opened: a port that is taken is told at once.
     let (listener, address) = listener(&config, inherited).await?;
     let metrics = server::metrics_listener(&config).await?;
     let app = App::open(config, Arc::new(SystemClock), Role::Server(address.to_string())).await?;
     tracing::info!(%address, node = app.nodes.number(), version = env!("CARGO_PKG_VERSION"), "serving");
-    let ended = Server::start(app, listener, metrics).run().await;
+    let server = Server::start(app, listener, metrics);
+    notify::tell(sources.notify(), notify::READY);
+    let ended = server.run().await;
     traces.finish().await;
     ended
 }

@@ -1,13 +1,18 @@
 //! Where settings come from.
 
 use crate::config::{Config, DEV_MARK, Faults, Purpose};
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
 
 /// The file of `--config` and the environment.
 #[derive(Debug)]
 pub(super) struct Sources {
     file: Option<PathBuf>,
     environment: Vec<(String, String)>,
+    notify: Option<OsString>,
+    search_path: Option<OsString>,
 }
 
 impl Sources {
@@ -18,7 +23,22 @@ impl Sources {
             Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
         };
         let ours = |(name, _): &(String, String)| name.starts_with("WEIZHAN__");
-        Self { file, environment: std::env::vars_os().filter_map(named).filter(ours).collect() }
+        Self {
+            file,
+            environment: std::env::vars_os().filter_map(named).filter(ours).collect(),
+            notify: std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()),
+            search_path: std::env::var_os("PATH"),
+        }
+    }
+
+    /// Where whoever started this process listens for its being ready.
+    pub(super) fn notify(&self) -> Option<&OsStr> {
+        self.notify.as_deref()
+    }
+
+    /// Where programs are looked for.
+    pub(super) fn search_path(&self) -> Option<&OsStr> {
+        self.search_path.as_deref()
     }
 
     /// The file of `--config`.
@@ -28,7 +48,12 @@ impl Sources {
 
     /// The same environment over another file.
     pub(super) fn over(&self, file: &Path) -> Self {
-        Self { file: Some(file.to_owned()), environment: self.environment.clone() }
+        Self {
+            file: Some(file.to_owned()),
+            environment: self.environment.clone(),
+            notify: self.notify.clone(),
+            search_path: self.search_path.clone(),
+        }
     }
 
     /// All layers, checked for this purpose.

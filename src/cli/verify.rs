@@ -3,6 +3,7 @@
 use super::{Sources, Told};
 use crate::{
     app::{App, Role, SystemClock},
+    data::Database,
     service::verify::{self, Finding},
     telemetry,
 };
@@ -27,19 +28,25 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     telemetry::init(&config.log);
     // Migrated, if need be: the checks are written for the schema of this binary.
     let app = App::open(config, Arc::new(SystemClock), Role::Tool).await?;
+    let verified = on(&app.database, args.json).await;
+    app.shut_down().await;
+    verified
+}
+
+/// Check a database that is open, and print what was found; an error that was told when anything was.
+pub(super) async fn on(database: &Database, json: bool) -> anyhow::Result<()> {
     // It hides itself when nobody looks at a terminal.
     let bar = ProgressBar::new(verify::COUNT.try_into()?);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")?);
     bar.enable_steady_tick(Duration::from_millis(100));
-    let findings = verify::run(&app, |finding| {
+    let findings = verify::on(database, |finding| {
         bar.set_message(finding.name);
         bar.inc(1);
     })
     .await;
     bar.finish_and_clear();
-    app.shut_down().await;
     let findings = findings?;
-    let text = if args.json { serde_json::to_string_pretty(&as_json(&findings))? } else { as_table(&findings) };
+    let text = if json { serde_json::to_string_pretty(&as_json(&findings))? } else { as_table(&findings) };
     writeln!(std::io::stdout(), "{text}")?;
     if is_clean(&findings) { Ok(()) } else { Err(Told.into()) }
 }

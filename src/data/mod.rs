@@ -59,6 +59,7 @@ pub mod staff;
 pub mod stock;
 pub mod suspense;
 pub mod token;
+pub mod transfer;
 pub mod user;
 pub mod verify;
 

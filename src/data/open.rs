@@ -1,6 +1,6 @@
 //! Opening a database by its URL, with the settings that the promises need.
 
-use super::{doctor, error::Error, migrate, session::Database, writer::Writer};
+use super::{doctor, error::Error, migrate, session::Database, transfer, writer::Writer};
 use crate::config;
 use sqlx::{
     ConnectOptions, Executor,
@@ -35,6 +35,7 @@ impl Database {
     pub async fn open_guarded(settings: &config::Database, guards: Guards) -> Result<Self, Error> {
         let database = Self::connect(settings, guards).await?;
         migrate::run(&database).await?;
+        transfer::refuse_unfinished(&database).await?;
         warm_up(&database, settings).await?;
         let symptoms = doctor::examine(&database).await?;
         for symptom in &symptoms {
@@ -56,8 +57,12 @@ impl Database {
     }
 }
 
+pub(super) fn mysql_options(url: &str) -> Result<MySqlConnectOptions, Error> {
+    Ok(MySqlConnectOptions::from_str(url).map_err(Error::of("data::open"))?.disable_statement_logging())
+}
+
 async fn mysql(url: &str, settings: &config::Database, guards: Guards) -> Result<Database, Error> {
-    let options = MySqlConnectOptions::from_str(url).map_err(Error::of("data::open"))?.disable_statement_logging();
+    let options = mysql_options(url)?;
     let pool = mysql_pool(settings, settings.connections_max, Duration::from_secs(5))
         .max_lifetime(Duration::from_mins(10))
         .after_release(move |connection, _| {
@@ -116,8 +121,8 @@ async fn warm_up(database: &Database, settings: &config::Database) -> Result<(),
     Ok(())
 }
 
-async fn sqlite(url: &str, timeout: Duration) -> Result<Database, Error> {
-    let options = SqliteConnectOptions::from_str(url)
+pub(super) fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, Error> {
+    Ok(SqliteConnectOptions::from_str(url)
         .map_err(Error::of("data::open"))?
         .busy_timeout(Duration::from_secs(5))
         .create_if_missing(true)
@@ -125,7 +130,11 @@ async fn sqlite(url: &str, timeout: Duration) -> Result<Database, Error> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(false)
         .pragma("temp_store", "memory")
-        .disable_statement_logging();
+        .disable_statement_logging())
+}
+
+async fn sqlite(url: &str, timeout: Duration) -> Result<Database, Error> {
+    let options = sqlite_options(url)?;
     // The writer comes first: it makes the file and sets the journal mode.
     let writer = Writer::open(options.clone(), timeout).await?;
     let readers = SqlitePoolOptions::new()

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    data::{self, verify::CHECKS},
+    data::{self, Database, verify::CHECKS},
     service::{Error, Never, audit},
 };
 
@@ -23,21 +23,26 @@ pub struct Finding {
 pub const COUNT: usize = CHECKS.len() + 1;
 
 /// Run every check; `done` is called after each. A finding without ids is a check that holds.
-pub async fn run(app: &App, mut done: impl FnMut(&Finding)) -> Result<Vec<Finding>, Error<Never>> {
+pub async fn run(app: &App, done: impl FnMut(&Finding)) -> Result<Vec<Finding>, Error<Never>> {
+    on(&app.database, done).await
+}
+
+/// The same on a database that no application has: the checks need nothing else.
+pub async fn on(database: &Database, mut done: impl FnMut(&Finding)) -> Result<Vec<Finding>, Error<Never>> {
     let mut findings = Vec::with_capacity(COUNT);
     for check in CHECKS {
-        let ids = data::verify::broken(&mut app.database.read().await?, check).await?;
+        let ids = data::verify::broken(&mut database.read().await?, check).await?;
         findings.push(Finding { name: check.name, claim: check.claim, noun: check.noun, ids });
         done(&findings[findings.len() - 1]);
     }
-    findings.push(audit_chain(app).await?);
+    findings.push(audit_chain(database).await?);
     done(&findings[findings.len() - 1]);
     Ok(findings)
 }
 
 /// Walk the audit chain from its start to its head.
-async fn audit_chain(app: &App) -> Result<Finding, Error<Never>> {
-    let mut session = app.database.read().await?;
+async fn audit_chain(database: &Database) -> Result<Finding, Error<Never>> {
+    let mut session = database.read().await?;
     let (mut last, mut hash) = (0, "0".repeat(64));
     let mut ids = Vec::new();
     let (head, head_hash) = data::audit::head(&mut session).await?;

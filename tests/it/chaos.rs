@@ -7,6 +7,7 @@ use crate::{
         app::fresh_mariadb,
         backend, full,
         servers::{self, process::wait_until},
+        with_redis,
     },
 };
 use serde_json::Value;
@@ -39,9 +40,13 @@ async fn on_this_backend() -> Vec<String> {
         return Vec::new();
     }
     let url = fresh_mariadb(&servers::mariadb().url_base()).await;
-    let number = REDIS.fetch_add(1, Ordering::Relaxed);
-    let redis = format!("{}/{number}", servers::redis().url().trim_end_matches('/'));
-    ["--database-url", &url, "--redis-url", &redis].map(str::to_owned).into()
+    let mut arguments = vec!["--database-url".to_owned(), url];
+    if with_redis() {
+        let number = REDIS.fetch_add(1, Ordering::Relaxed);
+        let redis = format!("{}/{number}", servers::redis().url().trim_end_matches('/'));
+        arguments.extend(["--redis-url".to_owned(), redis]);
+    }
+    arguments
 }
 
 /// The matrix with these options; its output and its report.

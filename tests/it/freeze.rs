@@ -27,7 +27,7 @@ const LEASE: &str = "schedule";
 const GUARD: &str = "WEIZHAN_TEST_GUARD";
 const PERIOD_MS: i64 = 100;
 /// Between knowing and writing.
-const THOUGHT: Duration = Duration::from_millis(80);
+const THOUGHT: Duration = Duration::from_millis(200);
 const FIRE: Sql = Sql {
     name: "test::FIRE",
     mysql: "INSERT INTO fires (slot, epoch, present) VALUES (?, ?, (SELECT epoch FROM leases WHERE name = 'schedule'))",
@@ -84,7 +84,7 @@ impl Crew {
     async fn new(guard: &str) -> Self {
         let mut shop = Deployment::new().await;
         let url = fresh_mariadb(&servers::mariadb().url_base()).await;
-        let lease = Duration::from_millis(if full() { 1_000 } else { 500 });
+        let lease = Duration::from_millis(if full() { 1_000 } else { 800 });
         shop.set("database.url", url.leak());
         shop.set("database.connections_max", "4");
         shop.set("database.callback_connections", "1");
@@ -202,7 +202,7 @@ async fn a_frozen_leader_writes_nothing_when_it_wakes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_guard_of_the_rows_is_enough_by_itself() {
-    frozen("rows", if full() { 20 } else { 2 }).await;
+    frozen("rows", if full() { 20 } else { 3 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

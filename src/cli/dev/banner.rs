@@ -15,7 +15,7 @@ pub(super) fn text(
     let (api, simulator) = (target.api.as_str().trim_end_matches('/'), target.simulator.as_str().trim_end_matches('/'));
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    let password = data.join("secrets").join(super::STAFF_PASSWORD);
+    let password = super::password_file(data);
     table.add_row(["  接口", "API", api]);
     table.add_row(["  文档", "API docs", &format!("{api}/docs")]);
     table.add_row(["  模拟微信", "WeChat simulator", simulator]);
@@ -47,8 +47,8 @@ mod tests {
 
     #[test]
     fn it_names_every_address() {
-        let target =
-            super::super::target(([127, 0, 0, 1], 80).into(), ([127, 0, 0, 1], 81).into(), "Cargo.toml".as_ref());
+        let url = |port: u16| format!("http://127.0.0.1:{port}").parse().expect("a URL");
+        let target = super::super::target(url(80), url(81), "Cargo.toml".as_ref());
         let text = text(
             &target.expect("target"),
             ([127, 0, 0, 1], 82).into(),

@@ -1,39 +1,34 @@
 //! `weizhan dev`: the whole shop in one process.
 
 mod banner;
-mod directory;
-mod settings;
 
 use super::{
-    Sources, private, seed,
+    Sources,
+    demo::{
+        directory::{self, Directory},
+        furnish, listen, password_file,
+        settings::{self, Addresses},
+        target,
+    },
     server::Server,
-    tour::{self, TourTarget},
+    tour,
 };
 use crate::{
     app::{App, Role, SystemClock},
-    config::{Purpose, Secret},
-    model::staff::Permission,
-    service::{self, staff::Clerk},
+    config::Purpose,
     telemetry::{self, trace::Traces},
-    wechat::pay::sign::random_text,
 };
 use anyhow::{Context as _, bail, ensure};
-use directory::Directory;
-use settings::Addresses;
+use reqwest::Url;
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-/// Sign-in name of the account that is made.
-const STAFF_NAME: &str = "admin";
-/// File of its password, among the secrets.
-const STAFF_PASSWORD: &str = "staff_password";
 
 /// Options of `dev`.
 #[derive(Debug, clap::Args)]
@@ -56,7 +51,7 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     let started = Instant::now();
     let why = "weizhan dev makes its own settings; set WEIZHAN__SECTION__KEY for what shall differ";
     ensure!(sources.file().is_none(), "{why}");
-    let Some(directory) = Directory::open(&args.data, args.fresh)? else {
+    let Some(directory) = Directory::open(&args.data, "dev", args.fresh)? else {
         let place = args.data.display();
         if args.tour && !args.fresh {
             println!("a running weizhan dev uses {place}: this tour goes there\n");
@@ -65,7 +60,7 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
         bail!("another weizhan dev is using {place}; stop it or name another directory with --data");
     };
     let shop = Shop::open(&directory, &args, sources).await?;
-    let target = target(shop.api, shop.wechat, &args.data.join("secrets").join(STAFF_PASSWORD))?;
+    let target = target(url(shop.api)?, url(shop.wechat)?, &password_file(&args.data))?;
     if !args.tour {
         let moved = (shop.api.port() != args.port && args.port != 0).then_some(args.port);
         println!("{}", banner::text(&target, shop.metrics, &args.data, moved, started.elapsed()));
@@ -79,22 +74,12 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
 /// Against the one that is running in this directory.
 async fn tour_beside(data: &Path, sources: &Sources) -> anyhow::Result<()> {
     let config = sources.over(&directory::settings_file(data)).load(Purpose::Dev, &[])?;
-    let mut target = target(config.server.listen, config.server.listen, &data.join("secrets").join(STAFF_PASSWORD))?;
-    target.simulator = config.wechat.base_url;
+    let target = target(url(config.server.listen)?, config.wechat.base_url, &password_file(data))?;
     tour::run(&target, &mut io::stdout()).await.map(drop)
 }
 
-fn target(api: SocketAddr, wechat: SocketAddr, password_file: &Path) -> anyhow::Result<TourTarget> {
-    let password = private::keep(password_file, String::new)?;
-    Ok(TourTarget {
-        api: format!("http://{api}").parse()?,
-        simulator: format!("http://{wechat}").parse()?,
-        staff_name: STAFF_NAME.to_owned(),
-        staff_password: Secret::new(password),
-        patience: Duration::from_secs(30),
-        retry: Duration::ZERO,
-        alone: true,
-    })
+fn url(address: SocketAddr) -> anyhow::Result<Url> {
+    Ok(format!("http://{address}").parse()?)
 }
 
 /// The server and WeChat beside it.
@@ -119,7 +104,9 @@ impl Shop {
         let metrics_listener = listen(next).await?;
         let metrics = metrics_listener.local_addr()?;
         let simulator = settings::simulator(directory)?;
-        let sources = sources.over(&settings::write(directory, &simulator, &Addresses { api, wechat, metrics })?);
+        let addresses = Addresses { api, wechat, metrics: Some(metrics) };
+        let settings = settings::of(directory, &simulator, &addresses)?;
+        let sources = sources.over(&settings::write(directory, &settings)?);
         // A tour prints its own lines; only what is wrong may stand between them.
         let quiet = args.tour.then(|| ("log.filter", "warn".to_owned()));
         let config = sources.load(Purpose::Dev, quiet.as_slice())?;
@@ -151,25 +138,4 @@ impl Shop {
 
 async fn stopped(simulator: JoinHandle<io::Result<()>>) -> anyhow::Result<()> {
     simulator.await?.context("the simulator failed")
-}
-
-/// This port of this machine, or any other when somebody has it.
-async fn listen(port: u16) -> io::Result<TcpListener> {
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await,
-        bound => bound,
-    }
-}
-
-/// The account and the products, once.
-async fn furnish(app: &App, directory: &Directory) -> anyhow::Result<()> {
-    let password =
-        private::keep(&directory.secret_file(STAFF_PASSWORD), || random_text(super::admin::PASSWORD_LENGTH))?;
-    let staff = seed::find_staff(app, STAFF_NAME).await?;
-    let staff = match staff {
-        Some(staff) => staff,
-        None => service::staff::create(app, STAFF_NAME, &password, Permission::ALL).await?,
-    };
-    let clerk: Clerk = seed::clerk(&staff);
-    seed::fill(app, &clerk).await.map(drop)
 }

@@ -62,14 +62,15 @@ fn settings(redis_url: &str) -> config::Cache {
 
 impl Node {
     async fn new(redis: &Redis) -> Self {
-        Self::guarded(redis, Guards::default()).await
+        Self::with(redis, Guards::default(), 500).await
     }
 
-    /// One that hears the others.
-    async fn guarded(redis: &Redis, guards: Guards) -> Self {
+    /// One that hears the others and waits so long for Redis.
+    async fn with(redis: &Redis, guards: Guards, timeout_ms: u64) -> Self {
         let clock = Arc::new(FixedClock::new(START));
         let shared = clock.clone() as Arc<dyn Clock>;
-        let cache = Cache::open_guarded(&settings(&redis.url()), shared, guards).await.expect("cache");
+        let settings = config::Cache { timeout_ms, ..settings(&redis.url()) };
+        let cache = Cache::open_guarded(&settings, shared, guards).await.expect("cache");
         hears(&cache).await;
         Self { cache, clock }
     }

@@ -5,6 +5,7 @@ use super::{
     Backend, backend,
     client::{Client, User},
     servers::{self, process::Folder},
+    with_redis,
 };
 use sqlx::{Connection, Executor};
 use std::{
@@ -312,7 +313,7 @@ pub fn settings(
         ("overload.target_ms", "60000".to_owned()),
         ("overload.queue_ms", "60000".to_owned()),
     ];
-    if backend() == Backend::Mariadb {
+    if with_redis() {
         let number = COUNT.fetch_add(1, Ordering::Relaxed) % 4096;
         settings.push(("cache.redis_url", format!("{}/{number}", servers::redis().url().trim_end_matches('/'))));
     }

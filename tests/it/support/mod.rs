@@ -3,6 +3,7 @@
 pub mod app;
 pub mod books;
 pub mod client;
+pub mod cluster;
 pub mod letter;
 pub mod node;
 pub mod proxy;
@@ -17,17 +18,28 @@ pub mod sql;
 pub enum Backend {
     /// A SQLite file and memory: nothing to install.
     Sqlite,
-    /// MariaDB and Redis, started by [`servers`].
+    /// MariaDB or MySQL, started by [`servers`]; with Redis or, see [`with_redis`], without.
     Mariadb,
 }
 
-/// The back end of this run: `WEIZHAN_TEST_BACKEND`, `sqlite` (the default) or `mariadb`.
+/// The back end of this run: `WEIZHAN_TEST_BACKEND`, `sqlite` (the default), `mariadb` (with Redis), `mariadb-alone` (without)
+/// or `mysql` (MySQL itself, with Redis).
 pub fn backend() -> Backend {
     match variable("WEIZHAN_TEST_BACKEND").as_deref() {
         None | Some("sqlite") => Backend::Sqlite,
-        Some("mariadb") => Backend::Mariadb,
-        Some(other) => panic!("WEIZHAN_TEST_BACKEND is sqlite or mariadb, not {other}"),
+        Some("mariadb" | "mariadb-alone" | "mysql") => Backend::Mariadb,
+        Some(other) => panic!("WEIZHAN_TEST_BACKEND is sqlite, mariadb, mariadb-alone or mysql, not {other}"),
     }
+}
+
+/// Whether the application of this run has a Redis. A test that starts one of its own needs no more than [`backend`].
+pub fn with_redis() -> bool {
+    matches!(variable("WEIZHAN_TEST_BACKEND").as_deref(), Some("mariadb" | "mysql"))
+}
+
+/// Whether the server is to be MySQL itself.
+pub fn on_mysql() -> bool {
+    variable("WEIZHAN_TEST_BACKEND").as_deref() == Some("mysql")
 }
 
 /// Whether long runs use their full figures: `WEIZHAN_TEST_FULL=1`.

@@ -1,4 +1,4 @@
-//! A MariaDB of this test process.
+//! A MariaDB of this test process, or a MySQL in its place.
 
 use super::process::{Folder, ServerProcess, free_port, is_root, program};
 use std::{
@@ -9,6 +9,10 @@ use std::{
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
+
+/// MySQL knows root by the name of the machine only, and names are not looked up.
+const ROOT_BY_ADDRESS: &str = "CREATE USER IF NOT EXISTS root@'127.0.0.1';\n\
+     GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n";
 
 /// A running MariaDB with an empty root password on the loopback.
 pub struct Mariadb {
@@ -85,18 +89,27 @@ fn fresh_data() -> PathBuf {
     let fresh = FRESH.get_or_init(|| {
         let folder = Folder::new("mariadb-new");
         let data = format!("--datadir={}", folder.path().join("data").display());
-        let installed = Command::new(program(&["mariadb-install-db", "mysql_install_db"]))
-            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", &data])
+        let mut install = if on_mysql() {
+            let mut install = Command::new(mysqld());
+            install.args(["--no-defaults", "--initialize-insecure", "--secure-file-priv=NULL", "--mysqlx=OFF"]);
+            install
+        } else {
+            let mut install = Command::new(program(&["mariadb-install-db", "mysql_install_db"]));
+            install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
+            install.args(["--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0"]);
+            install
+        };
+        let installed = install
+            .arg(&data)
             // As root the server insists on being told that it shall stay root.
             .args(is_root().then_some("--user=root"))
             .arg(temporary(folder.path()))
-            .args(["--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0"])
             .stdin(Stdio::null())
             .output()
-            .expect("mariadb-install-db runs");
+            .expect("the program that makes a data folder runs");
         let [said, complained] =
             [installed.stdout, installed.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-        assert!(installed.status.success(), "mariadb-install-db: {said}{complained}");
+        assert!(installed.status.success(), "{install:?}: {said}{complained}");
         folder
     });
     fresh.path().join("data")
@@ -120,7 +133,6 @@ fn start(folder: &Path, port: u16) -> Option<ServerProcess> {
         // What the server checks for at start, and what makes an acknowledged write durable.
         "--innodb-flush-log-at-trx-commit=1",
         "--sync-binlog=1",
-        "--innodb-log-file-size=16M",
         "--innodb-buffer-pool-size=64M",
         "--performance-schema=OFF",
         "--max-connections=400",
@@ -128,9 +140,32 @@ fn start(folder: &Path, port: u16) -> Option<ServerProcess> {
     if is_root() {
         arguments.push("--user=root");
     }
-    let program = program(&["mariadbd", "mysqld"]);
+    let init = folder.join("init.sql");
+    let init_option = format!("--init-file={}", init.display());
+    let program = if on_mysql() {
+        std::fs::write(&init, ROOT_BY_ADDRESS).expect("the folder is writable");
+        arguments.extend(["--innodb-redo-log-capacity=32M", "--secure-file-priv=NULL", "--mysqlx=OFF", &init_option]);
+        mysqld()
+    } else {
+        arguments.push("--innodb-log-file-size=16M");
+        program(&["mariadbd", "mysqld"])
+    };
     let mut process = ServerProcess::start(program, &arguments, &[], folder);
     process.wait_ready(|| greets(port)).then_some(process)
+}
+
+/// Whether `WEIZHAN_TEST_BACKEND` wants MySQL itself. Benches use this file too, and have no `support`.
+fn on_mysql() -> bool {
+    std::env::var_os("WEIZHAN_TEST_BACKEND").is_some_and(|backend| backend == "mysql")
+}
+
+/// MySQL's server: `WEIZHAN_TEST_MYSQLD`, or what `tests/mysql` made.
+fn mysqld() -> PathBuf {
+    let made = || concat!(env!("CARGO_MANIFEST_DIR"), "/target/mysql/mysqld").into();
+    let path =
+        PathBuf::from(std::env::var_os("WEIZHAN_TEST_MYSQLD").filter(|path| !path.is_empty()).unwrap_or_else(made));
+    assert!(path.is_file(), "{} is not there; tests/mysql makes it", path.display());
+    path
 }
 
 /// A server that starts removes what looks like a temporary table of a dead one, also if it belongs to another that

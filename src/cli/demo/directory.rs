@@ -1,4 +1,4 @@
-//! The directory that `weizhan dev` lives in.
+//! The directory that `weizhan dev` or `weizhan cluster` lives in.
 
 use crate::cli::private;
 use crate::{
@@ -12,27 +12,27 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The file that shows whose the directory is. It is also what a running one holds locked.
-const MARKER: &str = "weizhan-dev.txt";
-const MARKER_TEXT: &str =
-    "This directory belongs to `weizhan dev`: database, uploads, made-up secrets, simulated WeChat.
-`weizhan dev --fresh` deletes everything in it.
-";
-
 /// A directory that nobody else uses while this lives.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(in crate::cli) struct Directory {
     path: PathBuf,
+    owner: &'static str,
     _lock: File,
+}
+
+/// The file that shows whose the directory is. It is also what a running one holds locked.
+fn marker(owner: &str) -> String {
+    format!("weizhan-{owner}.txt")
 }
 
 impl Directory {
     /// Make it, or find it; `fresh` empties it first. `None` when another process is using it.
     ///
-    /// A directory with other people's files and without our marker is refused, whether it is to be emptied or not.
-    pub(super) fn open(path: &Path, fresh: bool) -> anyhow::Result<Option<Self>> {
+    /// The owner is the command, `dev` or `cluster`. A directory with other people's files and without its marker is
+    /// refused, whether it is to be emptied or not.
+    pub(in crate::cli) fn open(path: &Path, owner: &'static str, fresh: bool) -> anyhow::Result<Option<Self>> {
         let path = std::path::absolute(path)?;
-        let marker = path.join(MARKER);
+        let marker = path.join(marker(owner));
         if !marker.exists() {
             let occupied = match fs::read_dir(&path) {
                 Ok(mut entries) => entries.next().is_some(),
@@ -42,7 +42,11 @@ impl Directory {
             let whose = "holds other files; name a directory of its own with --data";
             ensure!(!occupied, "{} {whose}", path.display());
             private::make_folder(&path)?;
-            private::write(&marker, MARKER_TEXT)?;
+            let text = format!(
+                "This directory belongs to `weizhan {owner}`: database, uploads, made-up secrets, simulated WeChat.\n\
+                 `weizhan {owner} --fresh` deletes everything in it.\n"
+            );
+            private::write(&marker, &text)?;
         }
         let lock = File::options().read(true).write(true).open(&marker)?;
         match lock.try_lock() {
@@ -50,7 +54,7 @@ impl Directory {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error).context("the directory cannot be locked"),
         }
-        let directory = Self { path, _lock: lock };
+        let directory = Self { path, owner, _lock: lock };
         if fresh {
             directory.empty().with_context(|| format!("{} cannot be emptied", directory.path.display()))?;
         }
@@ -62,7 +66,7 @@ impl Directory {
     fn empty(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
-            if entry.file_name() == MARKER {
+            if entry.file_name() == *marker(self.owner) {
                 continue;
             }
             // Of a symbolic link the link itself, never what it points to.
@@ -72,30 +76,30 @@ impl Directory {
     }
 
     /// A file or folder in it.
-    pub(super) fn file(&self, name: &str) -> PathBuf {
+    pub(in crate::cli) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
     /// A secret of that name, made up the first time. It carries the mark by which a real server refuses it.
-    pub(super) fn secret(&self, name: &str, length: usize) -> anyhow::Result<String> {
+    pub(in crate::cli) fn secret(&self, name: &str, length: usize) -> anyhow::Result<String> {
         let make = || format!("{DEV_MARK}-{}", random_text(length - DEV_MARK.len() - 1));
         private::keep(&self.secret_file(name), make)
     }
 
     /// The same of letters and digits, as the keys of message push must be.
-    pub(super) fn plain_secret(&self, name: &str, length: usize) -> anyhow::Result<String> {
+    pub(in crate::cli) fn plain_secret(&self, name: &str, length: usize) -> anyhow::Result<String> {
         let make = || format!("{DEV_MARK_PLAIN}{}", random_text(length - DEV_MARK_PLAIN.len()));
         private::keep(&self.secret_file(name), make)
     }
 
     /// Where that secret is kept.
-    pub(super) fn secret_file(&self, name: &str) -> PathBuf {
+    pub(in crate::cli) fn secret_file(&self, name: &str) -> PathBuf {
         self.path.join("secrets").join(name)
     }
 }
 
 /// Where a directory keeps its settings, for whoever does not hold it.
-pub(super) fn settings_file(directory: &Path) -> PathBuf {
+pub(in crate::cli) fn settings_file(directory: &Path) -> PathBuf {
     directory.join("config.toml")
 }
 
@@ -107,7 +111,7 @@ mod tests {
     fn it_is_kept_locked_and_emptied_only_when_it_is_ours() {
         let folder = tempfile::tempdir().expect("folder");
         let (ours, other) = (folder.path().join("ours"), folder.path().join("other"));
-        let open = |path: &Path, fresh| Directory::open(path, fresh).expect("opened");
+        let open = |path: &Path, fresh| Directory::open(path, "dev", fresh).expect("opened");
 
         let first = open(&ours, true).expect("free");
         let secret = first.secret("a", 32).expect("made");
@@ -123,7 +127,7 @@ mod tests {
         fs::create_dir(&other).expect("made");
         fs::write(other.join("diary"), "dear").expect("written");
         for fresh in [false, true] {
-            assert!(Directory::open(&other, fresh).expect_err("refused").to_string().contains("other files"));
+            assert!(Directory::open(&other, "dev", fresh).expect_err("refused").to_string().contains("other files"));
         }
         assert_eq!(fs::read_to_string(other.join("diary")).expect("there"), "dear");
     }

@@ -1,4 +1,4 @@
-//! The settings of `weizhan dev`, written as a file so that other commands find the same shop:
+//! The settings of a demo shop, written as a file so that other commands find the same shop:
 //! `weizhan --config .weizhan/config.toml verify`.
 
 use super::directory::{Directory, settings_file};
@@ -8,7 +8,7 @@ use crate::{
     simulator::{Options, PushFormat, PushMode, PushTarget, Simulator},
 };
 use anyhow::Context as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// The one mini-program of the demo shop: 18 characters, as WeChat's are.
@@ -20,7 +20,7 @@ const SPEED: f64 = 60.0;
 const PLENTY_PER_MINUTE: u32 = 1_000_000;
 
 /// The simulated WeChat of this directory.
-pub(super) fn simulator(directory: &Directory) -> anyhow::Result<Simulator> {
+pub(in crate::cli) fn simulator(directory: &Directory) -> anyhow::Result<Simulator> {
     let options = Options {
         clock: Arc::new(SystemClock),
         journal: Some(directory.file("simulator-ledger.jsonl")),
@@ -36,15 +36,17 @@ pub(super) fn simulator(directory: &Directory) -> anyhow::Result<Simulator> {
 
 /// Who listens where.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Addresses {
-    pub(super) api: SocketAddr,
-    pub(super) wechat: SocketAddr,
-    pub(super) metrics: SocketAddr,
+pub(in crate::cli) struct Addresses {
+    pub(in crate::cli) api: SocketAddr,
+    pub(in crate::cli) wechat: SocketAddr,
+    /// Figures; several nodes on one machine have none.
+    pub(in crate::cli) metrics: Option<SocketAddr>,
 }
 
-/// Writes the settings for these addresses; gives the file.
-pub(super) fn write(directory: &Directory, simulator: &Simulator, addresses: &Addresses) -> anyhow::Result<PathBuf> {
+/// The settings for these addresses, on SQLite; makes the secrets that they name, and tells WeChat where the shop is.
+pub(in crate::cli) fn of(directory: &Directory, simulator: &Simulator, addresses: &Addresses) -> anyhow::Result<Value> {
     let Addresses { api, wechat, metrics } = *addresses;
+    let metrics = metrics.map(|address| address.to_string()).unwrap_or_default();
     directory.secret("token_key", 64)?;
     directory.secret("data_key", 64)?;
     let push = PushTarget {
@@ -61,7 +63,7 @@ pub(super) fn write(directory: &Directory, simulator: &Simulator, addresses: &Ad
     };
     let secret = |name: &str| text(directory.secret_file(name));
     let (api_url, wechat_url) = (format!("http://{api}"), format!("http://{wechat}"));
-    let settings = json!({
+    Ok(json!({
         "server": { "listen": api, "metrics_listen": metrics, "drain_ms": 0, "shutdown_timeout_ms": 10_000 },
         "limits": {
             "per_ip_per_minute": PLENTY_PER_MINUTE,
@@ -92,11 +94,14 @@ pub(super) fn write(directory: &Directory, simulator: &Simulator, addresses: &Ad
             "public_key_id": materials.public_key_id,
             "public_key_file": text(directory.file("simulator-keys/pub_key.pem"))?,
         },
-    });
-    let note =
-        "# Written by `weizhan dev` at each start, so changes here are lost: set WEIZHAN__SECTION__KEY instead.\n";
+    }))
+}
+
+/// Writes them; gives the file.
+pub(in crate::cli) fn write(directory: &Directory, settings: &Value) -> anyhow::Result<PathBuf> {
+    let note = "# Written at each start, so changes here are lost: set WEIZHAN__SECTION__KEY instead.\n";
     let file = settings_file(&directory.file(""));
-    let body = toml::to_string(&settings).context("the settings have no form in TOML")?;
+    let body = toml::to_string(settings).context("the settings have no form in TOML")?;
     private::write(&file, &format!("{note}{body}"))?;
     Ok(file)
 }
@@ -114,12 +119,12 @@ mod tests {
     #[test]
     fn the_settings_suit_a_laptop_and_no_real_server_starts_with_them() {
         let folder = tempfile::tempdir().expect("folder");
-        let directory = Directory::open(&folder.path().join("50% 店?"), false).expect("opened").expect("free");
+        let directory = Directory::open(&folder.path().join("50% 店?"), "dev", false).expect("opened").expect("free");
         let simulator = simulator(&directory).expect("simulator");
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let file =
-            write(&directory, &simulator, &Addresses { api: address(1), wechat: address(2), metrics: address(3) });
-        let file = file.expect("written");
+        let addresses = Addresses { api: address(1), wechat: address(2), metrics: Some(address(3)) };
+        let settings = of(&directory, &simulator, &addresses).expect("settings");
+        let file = write(&directory, &settings).expect("written");
         let load = |purpose| Config::load_for(purpose, Some(&file), std::iter::empty(), &[]);
         let config = load(Purpose::Dev).expect("good for a laptop");
         assert_eq!(config.server.listen.port(), 1);
