@@ -85,7 +85,7 @@ async fn measure(args: &Args, cores: Cores) -> anyhow::Result<()> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most some ten thousand")]
     let counts = CASES.map(|case| (f64::from(case.rate) * seconds).ceil() as usize);
     let mut world = World::new(cores, counts.iter().sum()).await?;
-    let mut node = world.serve()?;
+    let mut node = world.serve(&[])?;
     let mut lines = Vec::new();
     for (case, count) in CASES.iter().zip(counts) {
         let requests = world.notices(count);

@@ -134,13 +134,13 @@ impl World {
         Ok(())
     }
 
-    /// Our server, the program that is deployed.
-    pub fn serve(&self) -> anyhow::Result<Running> {
+    /// Our server, the program that is deployed; with other settings, by their variables.
+    pub fn serve(&self, environment: &[(&str, &str)]) -> anyhow::Result<Running> {
         let port = free_port();
         let (settings, listen) = (self.settings.display().to_string(), format!("127.0.0.1:{port}"));
         let arguments = ["--config", &settings, "serve", "--listen", &listen];
         let command = self.cores.command(env!("CARGO_BIN_EXE_weizhan"), &arguments);
-        let mut process = ServerProcess::start(command[0], &command[1..], &[], self.folder.path());
+        let mut process = ServerProcess::start(command[0], &command[1..], environment, self.folder.path());
         let listens = process.wait_ready(|| TcpStream::connect(("127.0.0.1", port)).is_ok());
         anyhow::ensure!(listens, "the server does not start:\n{}", process.log());
         Ok(Running { port, process })

@@ -3,6 +3,7 @@
 //! [`App`] is a cheap clone. Swappable parts are enums; only the clock is a `dyn`, so that tests can hold it still.
 
 mod access_token;
+mod gate;
 mod keys;
 mod meters;
 mod node;
@@ -12,7 +13,7 @@ mod settling;
 mod vault;
 
 pub use crate::{
-    cache::limit::{Caller, Limited},
+    cache::limit::{Caller, LimitCounts, Limited, Standing, TooMany},
     config::Live,
 };
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
     wechat::{self, Wechat},
 };
 use access_token::TokenRows;
+pub use gate::{Class, Gate, GateCounts, Gates, Permit};
 pub use keys::TokenKeys;
 pub use meters::{Callbacks, ENDS, Figures, METHODS, Meters, Route, Routes};
 pub use node::{NoNumber, Nodes, Role};
@@ -76,6 +78,8 @@ pub struct Parts {
     pub nodes: Nodes,
     /// What a running shop can change: settings and flags.
     pub settings: Settings,
+    /// How many requests of each class are worked on.
+    pub gates: Gates,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// What this node counts about itself.
@@ -173,10 +177,11 @@ impl App {
             jobs_due: Notify::new(),
             settling: Settling::default(),
             intake: Intake::new(database.clone(), config.database.callback_connections),
-            limits: Limits::new(&config.limits),
+            limits: Limits::open(&config.limits, &config.cache)?,
             guards,
             nodes,
             settings: Settings::new(&config),
+            gates: Gates::new(&config.overload, config.database.connections_max),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             config,

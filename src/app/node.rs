@@ -239,7 +239,9 @@ impl App {
         let alive = data::node::count(&mut session, self.heard_since(now)).await?;
         session.commit().await?;
         self.nodes.skew_ms.store(skew_ms, Ordering::Relaxed);
-        self.nodes.alive.store(u32::try_from(alive).unwrap_or(u32::MAX).max(1), Ordering::Relaxed);
+        let alive = u32::try_from(alive).unwrap_or(u32::MAX).max(1);
+        self.nodes.alive.store(alive, Ordering::Relaxed);
+        self.limits.set_nodes_alive(alive);
         if kept {
             self.ids.hold_until(own.expires_ms);
             *self.nodes.lock() = Some(own);

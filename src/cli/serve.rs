@@ -7,6 +7,7 @@ use super::{
 use crate::{
     app::{App, Role, SystemClock},
     config::{Config, Purpose},
+    http::Socket,
     telemetry,
 };
 use anyhow::Context as _;
@@ -36,8 +37,7 @@ pub(super) async fn serve(
     let config = sources.load(purpose, &options)?;
     let traces = telemetry::init_serving(&config);
     // Before the database is opened: a port that is taken is told at once.
-    let listener = listener(&config, inherited).await?;
-    let address = listener.local_addr()?;
+    let (listener, address) = listener(&config, inherited).await?;
     let metrics = server::metrics_listener(&config).await?;
     let app = App::open(config, Arc::new(SystemClock), Role::Server(address.to_string())).await?;
     tracing::info!(%address, node = app.nodes.number(), version = env!("CARGO_PKG_VERSION"), "serving");
@@ -49,11 +49,16 @@ pub(super) async fn serve(
 }
 
 /// The socket that a supervisor holds open over restarts (`LISTEN_FDS`, as systemd does it), or one of our own.
-async fn listener(config: &Config, mut inherited: listenfd::ListenFd) -> anyhow::Result<TcpListener> {
+async fn listener(config: &Config, mut inherited: listenfd::ListenFd) -> anyhow::Result<(Socket, SocketAddr)> {
     if let Some(socket) = inherited.take_tcp_listener(0).context("the inherited socket is not a TCP listener")? {
         socket.set_nonblocking(true)?;
-        return TcpListener::from_std(socket).context("the inherited socket cannot be used");
+        let listener = TcpListener::from_std(socket).context("the inherited socket cannot be used")?;
+        let address = listener.local_addr()?;
+        return Ok((Socket::Shared(listener), address));
     }
     let address = config.server.listen;
-    TcpListener::bind(address).await.with_context(|| format!("server.listen {address} cannot be used"))
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("server.listen {address} cannot be used"))?;
+    let address = listener.local_addr()?;
+    Ok((Socket::Own(listener), address))
 }

@@ -1,7 +1,13 @@
 //! A running server: the application with both its doors open.
 
 use super::signal::asked_to_stop;
-use crate::{app::App, compute, config::Config, http, telemetry};
+use crate::{
+    app::App,
+    compute,
+    config::Config,
+    http::{self, Socket},
+    telemetry,
+};
 use anyhow::{Context as _, bail};
 use std::{io, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -21,7 +27,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Open both doors.
-    pub(super) fn start(app: App, listener: TcpListener, metrics: Option<TcpListener>) -> Self {
+    pub(super) fn start(app: App, socket: impl Into<Socket>, metrics: Option<TcpListener>) -> Self {
         compute::start(&app);
         if let Some(listener) = metrics {
             let scraped = app.clone();
@@ -32,9 +38,9 @@ impl Server {
             });
         }
         app.spawn(follow_filter(app.clone()));
-        let served = app.clone();
+        let (served, socket) = (app.clone(), socket.into());
         // One of the application's own tasks: shutting down waits for it before the database is closed.
-        let serving = app.spawn(async move { http::serve(&served, listener).await });
+        let serving = app.spawn(async move { http::serve(&served, socket).await });
         Self { app, serving }
     }
 

@@ -74,7 +74,7 @@ impl Check {
     }
 
     fn numbers(&mut self, config: &Config) {
-        let Config { node, server, limits, database, cache, auth, order, jobs, wechat, pay, .. } = config;
+        let Config { node, server, limits, overload, database, cache, auth, order, jobs, wechat, pay, .. } = config;
         let beats = (1_000..=60_000).contains(&node.lease_ms);
         self.demand(beats, "node.lease_ms", "1000 to 60000 is expected");
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
@@ -84,12 +84,17 @@ impl Check {
             ("server.body_timeout_ms", server.body_timeout_ms),
             ("server.handler_timeout_ms", server.handler_timeout_ms),
             ("server.body_bytes_max", wide(server.body_bytes_max)),
+            ("server.connections_per_ip_max", wide(server.connections_per_ip_max)),
             ("limits.per_ip_per_minute", limits.per_ip_per_minute.into()),
             ("limits.per_user_per_minute", limits.per_user_per_minute.into()),
             ("limits.login_per_ip_per_minute", limits.login_per_ip_per_minute.into()),
             ("limits.order_per_user_per_minute", limits.order_per_user_per_minute.into()),
             ("limits.phone_per_user_per_minute", limits.phone_per_user_per_minute.into()),
             ("limits.staff_sign_in_per_ip_per_minute", limits.staff_sign_in_per_ip_per_minute.into()),
+            ("limits.redis_timeout_ms", limits.redis_timeout_ms),
+            ("overload.requests_per_connection", overload.requests_per_connection.into()),
+            ("overload.target_ms", overload.target_ms),
+            ("overload.queue_ms", overload.queue_ms),
             ("database.connections_max", database.connections_max.into()),
             ("database.callback_connections", database.callback_connections.into()),
             ("database.acquire_timeout_ms", database.acquire_timeout_ms),
@@ -105,6 +110,14 @@ impl Check {
         ];
         for (key, number) in positive {
             self.demand(number > 0, key, "more than 0 is expected");
+        }
+        for (position, one) in limits.routes.iter().enumerate() {
+            let key = format!("limits.routes.{position}");
+            self.demand(one.per_minute > 0, &format!("{key}.per_minute"), "more than 0 is expected");
+            let form = one.route.split_once(' ').is_some_and(|(method, path)| {
+                ["GET", "PUT", "POST", "DELETE"].contains(&method) && path.starts_with('/')
+            });
+            self.demand(form, &format!("{key}.route"), "a method and a path are expected, as in \"POST /v1/orders\"");
         }
         let often = (1..=60).contains(&pay.query_every_seconds);
         self.demand(often, "pay.query_every_seconds", "1 to 60 is expected");

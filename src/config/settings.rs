@@ -18,6 +18,8 @@ pub struct Config {
     pub server: Server,
     /// How often one caller may call.
     pub limits: Limits,
+    /// What is done when more comes than can be carried.
+    pub overload: Overload,
     /// What is logged.
     pub log: Log,
     /// Traces.
@@ -113,6 +115,8 @@ pub struct Server {
     pub metrics_listen: Option<SocketAddr>,
     /// Whether WeChat Cloud Run is in front, and says who calls.
     pub cloud_run: bool,
+    /// Open connections of one address that is no trusted proxy.
+    pub connections_per_ip_max: usize,
 }
 
 /// How often one caller may call; in requests per minute.
@@ -131,6 +135,34 @@ pub struct Limits {
     pub phone_per_user_per_minute: u32,
     /// Tries of staff to sign in, by address.
     pub staff_sign_in_per_ip_per_minute: u32,
+    /// Any request of a signed-in user, by mini-program; 0: no limit.
+    pub per_app_per_minute: u32,
+    /// Routes that have a limit over all callers together.
+    pub routes: Vec<RouteLimit>,
+    /// How long Redis may take to count a call.
+    pub redis_timeout_ms: u64,
+}
+
+/// How often a route may be called by all callers together.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteLimit {
+    /// Method and path as the document names them: `POST /v1/me/phone`.
+    pub route: String,
+    /// Calls a minute.
+    pub per_minute: u32,
+}
+
+/// What is done when more comes than can be carried.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overload {
+    /// Requests of a class that are worked on at first, for each connection to the database.
+    pub requests_per_connection: u32,
+    /// How long nine of ten requests that browse may take before fewer are worked on at a time.
+    pub target_ms: u64,
+    /// How long a request waits for its turn before it is refused.
+    pub queue_ms: u64,
 }
 
 /// How much is logged and in which form.

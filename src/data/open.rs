@@ -78,7 +78,8 @@ async fn mysql(url: &str, settings: &config::Database, guards: Guards) -> Result
         .map_err(Error::of("data::open"))?;
     // Nothing is begun on these, so nothing is left open on them. They live long: when the database is slow there is no
     // time to connect, which takes several round trips, nor to prepare the one statement that runs on them.
-    let callbacks = mysql_pool(settings, settings.callback_connections, Duration::from_mins(1))
+    // One more than callbacks keep: the one that is asked whether the database answers.
+    let callbacks = mysql_pool(settings, settings.callback_connections + 1, Duration::from_mins(1))
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options);

@@ -93,7 +93,12 @@ impl Database {
     }
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.read().await?.execute(PING, ()).await.map(drop)
+        let mut session = match self {
+            // Of those kept for callbacks: a node whose others are all busy is well.
+            Self::MySql { .. } => self.alone().await?,
+            Self::Sqlite { .. } => self.read().await?,
+        };
+        session.execute(PING, ()).await.map(drop)
     }
     /// `mysql` or `sqlite`.
     pub const fn dialect(&self) -> &'static str {

@@ -2,7 +2,9 @@
 
 use super::{
     cloud,
-    extract::{Origin, limit},
+    extract::Origin,
+    gate,
+    limit::limit,
     measure,
     problem::{Problem, render},
     trace::Trace,
@@ -26,7 +28,6 @@ use std::{
     task::Poll,
     time::{Duration, Instant},
 };
-use tower::ServiceExt;
 use tracing::{Span, field::Empty};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -85,11 +86,11 @@ async fn within_limits(
     let path = asked.uri.path();
     // WeChat's addresses change and its notices must arrive; the health of a node is asked by machines.
     let unlimited = path.starts_with("/callback/") || path == "/healthz" || path == "/readyz";
-    if !unlimited && let Err(problem) = limit(app, Limited::Address, Caller::at(asked.ip)) {
+    if !unlimited && let Err(problem) = limit(app, Limited::Address, Caller::at(asked.ip)).await {
         return problem.into_response();
     }
     DefaultBodyLimit::max(app.config.server.body_bytes_max).apply(&mut request);
-    let mut work = Box::pin(AssertUnwindSafe(router.oneshot(request)).catch_unwind());
+    let mut work = Box::pin(AssertUnwindSafe(gate::pass(app.clone(), router, request)).catch_unwind());
     // What waits for nobody, such as a hot copy, is answered here and now; a traced request has a span first.
     if !asked.trace.is_on()
         && let Poll::Ready(ended) = futures_util::poll!(&mut work)

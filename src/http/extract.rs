@@ -1,6 +1,6 @@
 //! What a handler is allowed to hold: a caller who has proved who it is, a body that was checked.
 
-use super::{field, problem::Problem};
+use super::{field, limit::limit, problem::Problem};
 use crate::{
     app::{App, Caller, Limited},
     model::{self, page::ROWS_MAX, staff::Permission},
@@ -36,14 +36,9 @@ impl<S: Sync> FromRequestParts<S> for Origin {
 
 impl Origin {
     /// Count a call from this address against a limit.
-    pub(super) fn limit(&self, app: &App, limited: Limited) -> Result<(), Problem> {
-        limit(app, limited, Caller::at(self.ip))
+    pub(super) async fn limit(&self, app: &App, limited: Limited) -> Result<(), Problem> {
+        limit(app, limited, Caller::at(self.ip)).await
     }
-}
-
-/// Count a call against a limit.
-pub(super) fn limit(app: &App, limited: Limited, caller: Caller) -> Result<(), Problem> {
-    app.limits.check(limited, caller).map_err(|wait| Problem::of("limit.too_many").retry_after(wait.as_secs() + 1))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -66,7 +61,10 @@ impl FromRequestParts<App> for Buyer {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let token = bearer(&parts.headers).ok_or_else(no_token)?;
         let buyer = service::token::buyer(app, token).await?;
-        limit(app, Limited::User, Caller::User(buyer.id.0))?;
+        limit(app, Limited::User, Caller::User(buyer.id.0)).await?;
+        if app.limits.has(Limited::App) {
+            limit(app, Limited::App, Caller::All(buyer.appid.as_str().into())).await?;
+        }
         Ok(Self(buyer))
     }
 }

@@ -1,7 +1,8 @@
-//! The first bytes of a connection, which tell HTTP/1 from HTTP/2.
+//! A connection that does not wait for ever: not for the first bytes, which tell HTTP/1 from HTTP/2, and not for a peer
+//! that does not read its answers.
 //!
 //! hyper-util waits for them without a time-out, and the one for the head of a request starts after them: a peer that
-//! connects and sends nothing, or the beginning of HTTP/2's preface and no more, would keep its place for ever.
+//! connects and sends nothing, or the beginning of HTTP/2's preface and no more, would keep its place for ever. So would one that asks and never reads: hyper waits until it can write.
 
 use std::{
     io,
@@ -18,7 +19,7 @@ use tokio::{
 /// What a client begins with that speaks HTTP/2 (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A connection whose reads fail when its first bytes take too long.
+/// A connection whose reads fail when its first bytes take too long, and whose writes fail when they stand still too long.
 #[derive(Debug)]
 pub(super) struct Greeting {
     stream: TcpStream,
@@ -26,12 +27,15 @@ pub(super) struct Greeting {
     seen: usize,
     /// Gone once it is known what the peer speaks.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// There while the peer takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+    read_patience: Duration,
 }
 
 impl Greeting {
-    /// Give the peer so long to say what it speaks.
-    pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream, seen: 0, deadline: Some(Box::pin(sleep(patience))) }
+    /// Give the peer so long to say what it speaks, and so long to take anything of what it asked for.
+    pub(super) fn new(stream: TcpStream, patience: Duration, read_patience: Duration) -> Self {
+        Self { stream, seen: 0, deadline: Some(Box::pin(sleep(patience))), stalled: None, read_patience }
     }
 
     fn hear(&mut self, new: &[u8]) {
@@ -42,6 +46,19 @@ impl Greeting {
         if known || new.is_empty() {
             self.deadline = None;
         }
+    }
+
+    fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_pending() {
+            let patience = self.read_patience;
+            let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+            ready!(timer.as_mut().poll(cx));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        if self.stalled.is_some() {
+            self.stalled = None;
+        }
+        written
     }
 }
 
@@ -61,14 +78,16 @@ impl AsyncRead for Greeting {
 
 impl AsyncWrite for Greeting {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watch(cx, written)
     }
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        self.watch(cx, written)
     }
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()

@@ -1,7 +1,8 @@
 //! Orders.
 
 use super::{
-    extract::{Buyer, Created, Id, IdempotencyKey, Params, Valid, limit, place as place_of, rows},
+    extract::{Buyer, Created, Id, IdempotencyKey, Params, Valid, place as place_of, rows},
+    limit::limit,
     problem::Problem,
     refund::RefundView,
 };
@@ -215,7 +216,7 @@ pub(super) async fn place(
     IdempotencyKey(key): IdempotencyKey,
     Valid(body): Valid<PlaceOrder>,
 ) -> Result<Created<OrderView>, Problem> {
-    limit(&app, Limited::Order, Caller::User(buyer.id.0))?;
+    limit(&app, Limited::Order, Caller::User(buyer.id.0)).await?;
     let ask = Ask {
         lines: body.lines.iter().map(|line| Wanted { sku_id: line.sku_id, qty: line.qty }).collect(),
         address_id: body.address_id,

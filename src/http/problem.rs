@@ -1,6 +1,8 @@
 //! Problems: RFC 9457 `application/problem+json`. The only place that turns a reason into a status.
 
+use super::limit;
 use crate::{
+    app::{Standing, TooMany},
     model::{
         self,
         refusal::{Kind, Refusal},
@@ -56,6 +58,9 @@ pub(super) struct ProblemView {
     #[serde(skip)]
     #[schema(ignore)]
     retry_after_seconds: Option<u64>,
+    #[serde(skip)]
+    #[schema(ignore)]
+    standing: Option<Standing>,
 }
 
 /// Problems of the door itself: code, status, text. Those of nouns stand with the nouns.
@@ -127,6 +132,7 @@ impl Problem {
             state: None,
             errors: Vec::new(),
             retry_after_seconds: None,
+            standing: None,
         }))
     }
     /// Fields that are wrong.
@@ -138,6 +144,12 @@ impl Problem {
     /// One field that is wrong.
     pub fn invalid_field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
+    }
+    /// A call too many, with when to come back.
+    pub(super) fn too_many(too_many: &TooMany) -> Self {
+        let mut problem = Self::of("limit.too_many").retry_after(too_many.wait.as_secs() + 1);
+        problem.0.standing = Some(too_many.standing);
+        problem
     }
     /// Its stable word.
     pub(super) fn code(&self) -> &'static str {
@@ -219,6 +231,9 @@ pub(super) fn render(mut response: Response, instance: &str, request_id: &str) -
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(seconds) = problem.retry_after_seconds {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(standing) = &problem.standing {
+        limit::write(headers, standing);
     }
     if problem.status == 401 {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

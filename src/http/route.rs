@@ -1,11 +1,11 @@
 //! Every route, one screen an audience.
 
 use super::{
-    address, admin, callback, cart, docs, flag, health, measure, object, openapi, order, payment, problem::Problem,
-    product, push, refund, user,
+    address, admin, callback, cart, docs, flag, health, limit, measure, object, openapi, order, payment,
+    problem::Problem, product, push, refund, user,
 };
 use crate::app::App;
-use axum::Router;
+use axum::{Router, middleware::from_fn};
 use utoipa::OpenApi;
 use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouter},
@@ -15,9 +15,9 @@ use utoipa_axum::{
 /// Anybody.
 fn public() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(user::sign_in))
-        .routes(routes!(user::sign_in_from_cloud))
-        .routes(routes!(user::refresh))
+        .routes(limited(routes!(user::sign_in)))
+        .routes(limited(routes!(user::sign_in_from_cloud)))
+        .routes(limited(routes!(user::refresh)))
         .routes(routes!(product::categories))
         .routes(routes!(product::list))
         .routes(routes!(product::view))
@@ -32,12 +32,13 @@ fn buyer() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(user::sign_out))
         .routes(routes!(user::view, user::change))
-        .routes(routes!(user::bind_phone))
+        .routes(limited(routes!(user::bind_phone)))
         .routes(routes!(cart::list))
         .routes(routes!(cart::put, cart::remove))
         .routes(routes!(address::list, address::add))
         .routes(routes!(address::change, address::remove))
-        .routes(routes!(order::list, order::place))
+        .routes(routes!(order::list))
+        .routes(limited(routes!(order::place)))
         .routes(routes!(order::view))
         .routes(routes!(order::cancel))
         .routes(routes!(order::receive))
@@ -49,8 +50,8 @@ fn buyer() -> OpenApiRouter<App> {
 /// Staff with the right that the handler's `Staff<…>` names.
 fn staff() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(admin::staff::sign_in))
-        .routes(routes!(admin::staff::refresh))
+        .routes(limited(routes!(admin::staff::sign_in)))
+        .routes(limited(routes!(admin::staff::refresh)))
         .routes(routes!(admin::staff::sign_out))
         .routes(routes!(admin::product::create_category))
         .routes(routes!(admin::product::list, admin::product::create))
@@ -98,6 +99,11 @@ fn wechat() -> OpenApiRouter<App> {
 /// The same routes, with WeChat's form instead of a Problem also for a method that they do not take.
 fn in_its_form((schemas, paths, route): UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
     (schemas, paths, route.fallback(callback::other_method))
+}
+
+/// The same route, whose answers say how its caller stands under its limit.
+fn limited((schemas, paths, route): UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
+    (schemas, paths, route.layer(from_fn(limit::told)))
 }
 
 /// All of them with their document.

@@ -2,7 +2,8 @@
 
 use super::{
     cloud::CloudCaller,
-    extract::{Buyer, Origin, Valid, limit},
+    extract::{Buyer, Origin, Valid},
+    limit::limit,
     problem::Problem,
 };
 use crate::{
@@ -120,7 +121,7 @@ pub(super) async fn sign_in(
     origin: Origin,
     Valid(body): Valid<SignIn>,
 ) -> Result<Json<SignedIn>, Problem> {
-    origin.limit(&app, Limited::SignIn)?;
+    origin.limit(&app, Limited::SignIn).await?;
     let (profile, tokens) = service::user::sign_in(&app, &body.appid, &body.code).await?;
     Ok(Json(SignedIn { tokens: tokens.into(), user: profile.into() }))
 }
@@ -134,7 +135,7 @@ pub(super) async fn sign_in_from_cloud(
     origin: Origin,
     CloudCaller { appid, openid, unionid, .. }: CloudCaller,
 ) -> Result<Json<SignedIn>, Problem> {
-    origin.limit(&app, Limited::SignIn)?;
+    origin.limit(&app, Limited::SignIn).await?;
     let (profile, tokens) = service::user::sign_in_from_cloud(&app, &appid, &openid, unionid.as_deref()).await?;
     Ok(Json(SignedIn { tokens: tokens.into(), user: profile.into() }))
 }
@@ -148,7 +149,7 @@ pub(super) async fn refresh(
     origin: Origin,
     Valid(body): Valid<RefreshToken>,
 ) -> Result<Json<TokensView>, Problem> {
-    origin.limit(&app, Limited::SignIn)?;
+    origin.limit(&app, Limited::SignIn).await?;
     Ok(Json(service::token::refresh(&app, Audience::Buyer, &body.refresh_token).await?.into()))
 }
 
@@ -186,6 +187,6 @@ pub(super) async fn bind_phone(
     Buyer(buyer): Buyer,
     Valid(body): Valid<BindPhone>,
 ) -> Result<Json<UserView>, Problem> {
-    limit(&app, Limited::Phone, Caller::User(buyer.id.0))?;
+    limit(&app, Limited::Phone, Caller::User(buyer.id.0)).await?;
     Ok(Json(service::user::bind_phone(&app, &buyer, &body.code).await?.into()))
 }

@@ -36,8 +36,8 @@ fn settings(folder: &Path, tls: u16, plain: u16, nodes: [u16; 3]) -> String {
         })
     };
     let upstream = include_str!("../../deploy/upstream.conf");
-    let nodes = nodes.map(|port| format!("127.0.0.1:{port}"));
     let places = ["node0:8080", "node1:8080", "node2:8080"];
+    let nodes = nodes.iter().map(|port| format!("127.0.0.1:{port}"));
     let pairs: Vec<_> = places.into_iter().zip(nodes).collect();
     let upstream = replace(upstream, &pairs);
     std::fs::write(folder.join("upstream.conf"), upstream).unwrap();
@@ -66,20 +66,28 @@ fn settings(folder: &Path, tls: u16, plain: u16, nodes: [u16; 3]) -> String {
     replace(include_str!("../../deploy/nginx.conf"), &pairs)
 }
 
-struct Front {
-    tls: u16,
+/// nginx with the settings of `deploy`, before nodes.
+pub struct Front {
+    /// Where it speaks TLS.
+    pub tls: u16,
     plain: u16,
-    client: reqwest::Client,
+    /// Believes its certificate.
+    pub client: reqwest::Client,
     _nginx: ServerProcess,
     _folder: Folder,
 }
 
 impl Front {
+    /// Before three nodes, of which one does not listen and the others tell what they got.
     async fn new() -> Self {
+        Self::before([free_port(), node().await, node().await])
+    }
+
+    /// Before the nodes at these ports.
+    pub fn before(nodes: [u16; 3]) -> Self {
         let folder = Folder::new("nginx");
-        let (tls, plain, dead) = (free_port(), free_port(), free_port());
-        // One of the three nodes does not listen.
-        let text = settings(folder.path(), tls, plain, [dead, node().await, node().await]);
+        let (tls, plain) = (free_port(), free_port());
+        let text = settings(folder.path(), tls, plain, nodes);
         let file = folder.path().join("nginx.conf");
         std::fs::write(&file, text).unwrap();
         let arguments = ["-e", "stderr", "-p", ".", "-c", file.to_str().unwrap()];

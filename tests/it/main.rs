@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "nothing outside can reach a test; `pub` marks what one file offers the others")]
 #![expect(clippy::unwrap_used, reason = "the hands of a test fail it where it cannot go on")]
 
+mod abuse;
 mod access_token;
 mod address;
 mod cache;
@@ -18,15 +19,18 @@ mod doctor;
 mod door;
 mod explain;
 mod flag;
+mod frames;
 mod freeze;
 mod http;
 mod job;
 mod kill;
+mod limit;
 mod manifest;
 mod metric;
 mod migrate_store;
 mod node;
 mod order;
+mod overload;
 mod payment;
 mod price;
 mod product;

@@ -91,6 +91,27 @@ async fn a_stop_answers_what_is_under_way() {
     assert!(node.wait().success(), "{}", node.log());
 }
 
+/// A node with a socket of its own has no successor that could answer who comes now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_drains_says_at_once_that_it_is_not_ready() {
+    let overrides = vec![("server.drain_ms", "200000".to_owned()), ("server.shutdown_timeout_ms", "300000".to_owned())];
+    let app = TestApp::with(Setup { overrides, ..Setup::default() }).await;
+    let mut stays = connect(&app);
+    exchange(&mut stays, "/healthz");
+    let stopped = app.app.clone();
+    let mut stop = JoinSet::new();
+    stop.spawn(async move { stopped.shut_down().await });
+    app.app.stopping().cancelled().await;
+    let mut late = connect(&app);
+    write!(late, "GET /readyz HTTP/1.1\r\nhost: shop\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    late.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("connection: close"), "{answer}");
+    drop((stays, late));
+    stop.join_all().await;
+    app.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_behind_a_socket_that_stays_loses_no_request() {
     let mut shop = Deployment::new().await;

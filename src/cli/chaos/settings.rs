@@ -38,5 +38,8 @@ pub(super) fn of(simulator: &Simulator, wechat: &Url, shop: &Url, app_secret: &s
         ("limits.order_per_user_per_minute", plenty()),
         ("limits.phone_per_user_per_minute", plenty()),
         ("limits.staff_sign_in_per_ip_per_minute", plenty()),
+        ("overload.requests_per_connection", "1000".to_owned()),
+        ("overload.target_ms", "60000".to_owned()),
+        ("overload.queue_ms", "20000".to_owned()),
     ]
 }

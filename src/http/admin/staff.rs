@@ -57,7 +57,7 @@ pub(in crate::http) async fn sign_in(
     origin: Origin,
     Valid(body): Valid<StaffSignIn>,
 ) -> Result<Json<StaffSignedIn>, Problem> {
-    origin.limit(&app, Limited::StaffSignIn)?;
+    origin.limit(&app, Limited::StaffSignIn).await?;
     let (staff, tokens) = service::staff::sign_in(&app, &body.name, &body.password).await?;
     let view = StaffView { id: staff.id, permissions: staff.rights(), name: staff.name };
     Ok(Json(StaffSignedIn { tokens: tokens.into(), staff: view }))
@@ -71,7 +71,7 @@ pub(in crate::http) async fn refresh(
     origin: Origin,
     Valid(body): Valid<RefreshToken>,
 ) -> Result<Json<TokensView>, Problem> {
-    origin.limit(&app, Limited::StaffSignIn)?;
+    origin.limit(&app, Limited::StaffSignIn).await?;
     Ok(Json(service::token::refresh(&app, Audience::Staff, &body.refresh_token).await?.into()))
 }
 

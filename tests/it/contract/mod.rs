@@ -7,6 +7,7 @@
 //! [`TestApp`](crate::support::app::TestApp).
 
 mod access;
+mod class;
 mod garbage;
 mod migrate;
 pub mod openapi;

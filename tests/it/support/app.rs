@@ -308,6 +308,10 @@ pub fn settings(
         ("limits.order_per_user_per_minute", many()),
         ("limits.phone_per_user_per_minute", many()),
         ("limits.staff_sign_in_per_ip_per_minute", many()),
+        // Crowds of tests are to race and not to be refused.
+        ("overload.requests_per_connection", "1000".to_owned()),
+        ("overload.target_ms", "60000".to_owned()),
+        ("overload.queue_ms", "60000".to_owned()),
     ];
     if with_redis() {
         let number = COUNT.fetch_add(1, Ordering::Relaxed) % 4096;

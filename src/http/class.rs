@@ -1,0 +1,158 @@
+//! What each operation is about: what is refused first when more comes than can be carried. Beside [`super::route`]; a
+//! contract test fails for an operation that is not here.
+
+use super::route;
+use crate::app::Class::{self, Browse, Bulk, Money, Vital};
+use axum::http::{Method, Request};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
+
+/// Operations by class.
+pub const TABLE: &[(Class, &[&str])] = &[
+    (
+        Vital,
+        &["callback.pay", "callback.refund", "callback.verify_push", "callback.push", "health.alive", "health.ready"],
+    ),
+    (
+        Money,
+        &[
+            "user.sign_in",
+            "user.sign_in_from_cloud",
+            "user.refresh",
+            "user.bind_phone",
+            "order.place",
+            "order.view",
+            "order.cancel",
+            "order.receive",
+            "payment.begin",
+            "payment.ask",
+            "refund.request",
+            "staff.sign_in",
+            "staff.refresh",
+            "staff.order.ship",
+            "staff.order.correct_shipment",
+            "staff.order.price",
+            "staff.refund.start",
+            "staff.refund.approve",
+            "staff.refund.reject",
+            "staff.refund.retry",
+        ],
+    ),
+    (
+        Browse,
+        &[
+            "product.categories",
+            "product.list",
+            "product.view",
+            "object.view",
+            "flag.list",
+            "user.view",
+            "user.change",
+            "user.sign_out",
+            "cart.list",
+            "cart.put",
+            "cart.remove",
+            "address.list",
+            "address.add",
+            "address.change",
+            "address.remove",
+            "order.list",
+        ],
+    ),
+    (
+        Bulk,
+        &[
+            "staff.sign_out",
+            "staff.category.create",
+            "staff.product.list",
+            "staff.product.create",
+            "staff.product.view",
+            "staff.product.change",
+            "staff.stock.adjust",
+            "staff.order.list",
+            "staff.order.view",
+            "staff.order.timeline",
+            "staff.notice.replay",
+            "staff.refund.list",
+            "staff.suspense.list",
+            "staff.suspense.retry",
+            "staff.suspense.refund",
+            "staff.suspense.dismiss",
+            "staff.job.list",
+            "staff.job.redrive",
+            "staff.reconciliation.list",
+            "staff.reconciliation.run",
+            "staff.difference.list",
+            "staff.difference.repair",
+            "staff.difference.dismiss",
+            "staff.node.list",
+            "staff.flag.list",
+            "staff.flag.put",
+            "staff.flag.remove",
+            "staff.flag.history",
+            "staff.setting.list",
+            "staff.setting.change",
+            "staff.setting.history",
+        ],
+    ),
+];
+
+/// The class of an operation.
+pub fn of_operation(id: &str) -> Option<Class> {
+    TABLE.iter().find(|(_, operations)| operations.contains(&id)).map(|(class, _)| *class)
+}
+
+/// An operation as a request meets it.
+#[derive(Debug)]
+pub(super) struct Operation {
+    method: Method,
+    /// What it is about.
+    pub(super) class: Class,
+    /// `POST /v1/orders`, as a limit on it is set.
+    pub(super) name: Arc<str>,
+}
+
+/// The operations by path, from the document.
+static OPERATIONS: LazyLock<HashMap<String, Vec<Operation>>> = LazyLock::new(|| {
+    let mut found: HashMap<String, Vec<Operation>> = HashMap::new();
+    for (path, item) in route::document().paths.paths {
+        let methods = [
+            (Method::GET, item.get),
+            (Method::PUT, item.put),
+            (Method::POST, item.post),
+            (Method::DELETE, item.delete),
+        ];
+        for (method, operation) in methods {
+            // One that nobody has classed is served after all others.
+            let class = operation.as_ref().map(|one| one.operation_id.as_deref().and_then(of_operation));
+            if let Some(class) = class {
+                let name = format!("{method} {path}").into();
+                found.entry(path.clone()).or_default().push(Operation { method, class: class.unwrap_or(Bulk), name });
+            }
+        }
+    }
+    found
+});
+
+/// The same, to be found by the path of a request, by the rules of the router itself.
+static PATHS: LazyLock<matchit::Router<&'static [Operation]>> = LazyLock::new(|| {
+    let mut paths = matchit::Router::new();
+    for (path, operations) in &*OPERATIONS {
+        paths.insert(path.as_str(), operations.as_slice()).expect("the router takes the same paths");
+    }
+    paths
+});
+
+/// The operation that a request asks for; none for pages, and for what there is not.
+pub(super) fn of_request<B>(request: &Request<B>) -> Option<&'static Operation> {
+    // A route that takes GET answers HEAD too.
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    PATHS.at(request.uri().path()).ok()?.value.iter().find(|one| one.method == *method)
+}
+
+/// Whether there is an operation of this name: `POST /v1/orders`.
+pub(super) fn is_operation(name: &str) -> bool {
+    OPERATIONS.values().flatten().any(|one| *one.name == *name)
+}
