@@ -75,9 +75,10 @@ impl App {
             }
         }
         for row in data::flag::list(&mut session).await? {
-            match row.rule() {
-                Some(rule) => drop(snapshot.flags.0.insert(row.name, rule)),
-                None => tracing::error!(flag = row.name, "a flag cannot be read here, so it is off"),
+            if let Some(rule) = row.rule() {
+                snapshot.flags.0.insert(row.name, rule);
+            } else {
+                tracing::error!(flag = row.name, "a flag cannot be read here, so it is off");
             }
         }
         drop(session);

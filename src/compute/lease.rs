@@ -82,7 +82,7 @@ impl Lease {
             data::lease::insert_term(&mut session, self.name, &term).await?;
         }
         session.commit().await?;
-        let trust = app.lease() - app.lease() / 5;
+        let trust = app.lease() / 5 * 4;
         self.held = epoch.map(|epoch| Held { epoch, trust, wall, monotonic });
         Ok(epoch.map(|epoch| Term { epoch, now }))
     }

@@ -68,6 +68,7 @@ mod auto_or_number {
         Word(String),
     }
 
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub(super) fn serialize<S: Serializer>(value: &Option<u8>, out: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(number) => out.serialize_u8(*number),

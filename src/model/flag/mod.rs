@@ -58,12 +58,10 @@ impl FromStr for AppVersion {
     type Err = NotAVersion;
     fn from_str(text: &str) -> Result<Self, NotAVersion> {
         let mut parts = [0; VERSION_PARTS_MAX];
-        let mut count = 0;
-        for word in text.split('.') {
+        for (count, word) in text.split('.').enumerate() {
             let plain = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
             let number = if plain { word.parse().ok() } else { None };
             *parts.get_mut(count).ok_or(NotAVersion)? = number.ok_or(NotAVersion)?;
-            count += 1;
         }
         Ok(Self(parts))
     }

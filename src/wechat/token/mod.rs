@@ -193,7 +193,7 @@ impl Wechat {
                     Ok(true) => {}
                     Ok(false) => tracing::warn!(appid, "another node fetched an access token meanwhile"),
                     Err(error) => {
-                        tracing::warn!(appid, %error, "an access token could not be handed to the other nodes")
+                        tracing::warn!(appid, %error, "an access token could not be handed to the other nodes");
                     }
                 }
                 holder.keep(&access_token, usable(lives), lives, self.0.clock.now());
