@@ -83,6 +83,7 @@ impl App {
         }
         drop(session);
         tracing::info!(version, "settings and flags were changed");
+        self.limits.replace(&snapshot.live.limits);
         self.settings.put(snapshot);
         Ok(true)
     }

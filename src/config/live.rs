@@ -6,7 +6,7 @@
 //! **How to add one:** its name in [`Live::NAMES`]; its section in [`Live`] if it is a new one; and whoever reads it takes
 //! it from the snapshot (`app.settings.now()`) and no more from `app.config`.
 
-use super::{Config, Fault, Order, Purpose};
+use super::{Config, Fault, Limits, Order, Purpose};
 use crate::model::payment::LatePolicy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,6 +15,8 @@ use serde_json::Value;
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Live {
+    /// How often callers may call.
+    pub limits: Limits,
     /// Rules of an order.
     pub order: Order,
     /// Of payments.
@@ -42,6 +44,14 @@ pub struct LiveLog {
 impl Live {
     /// Every name, in the order of `config/default.toml`.
     pub const NAMES: &[&str] = &[
+        "limits.per_ip_per_minute",
+        "limits.per_user_per_minute",
+        "limits.login_per_ip_per_minute",
+        "limits.order_per_user_per_minute",
+        "limits.phone_per_user_per_minute",
+        "limits.staff_sign_in_per_ip_per_minute",
+        "limits.per_app_per_minute",
+        "limits.routes",
         "log.filter",
         "order.unpaid_minutes",
         "order.lines_max",
@@ -55,6 +65,7 @@ impl Live {
     /// What the files say.
     pub fn of(config: &Config) -> Self {
         Self {
+            limits: config.limits.clone(),
             order: config.order.clone(),
             pay: LivePay { late_payment: config.pay.late_payment },
             log: LiveLog { filter: config.log.filter.clone() },
@@ -85,6 +96,7 @@ impl Live {
 
     fn over(&self, config: &Config) -> Config {
         let mut config = config.clone();
+        config.limits = self.limits.clone();
         config.order = self.order.clone();
         config.pay.late_payment = self.pay.late_payment;
         config.log.filter.clone_from(&self.log.filter);
@@ -124,6 +136,8 @@ mod tests {
         let changed = live.with(&config, "order.unpaid_minutes", &json!(5)).expect("allowed");
         assert_eq!((changed.order.unpaid_minutes, changed.order.lines_max), (5, live.order.lines_max));
         for (name, value) in [
+            ("limits.per_user_per_minute", json!(0)),
+            ("limits.routes", json!([{ "route": "GET /nowhere" }])),
             ("order.unpaid_minutes", json!(0)),
             ("order.unpaid_minutes", json!(u64::MAX)),
             ("order.unpaid_minutes", json!("5")),

@@ -24,6 +24,7 @@ pub async fn text(app: &App) -> String {
     requests(app, &mut all);
     database(app, &mut all);
     caches(app, &mut all);
+    admission(app, &mut all);
     callbacks(app, &mut all);
     wechat(app, &mut all);
     jobs(app, &mut all);
@@ -101,6 +102,38 @@ fn caches(app: &App, all: &mut Exposition) {
     let ages = counts.iter().map(|counts| (of(counts), count(counts.age_ms_max.cast_signed()) / 1e3));
     let help = "The greatest age of a value that was shown, since the process started.";
     all.gauges("weizhan_cache_age_max_seconds", help, ages);
+    if let Some(reach) = app.cache.reach() {
+        let ways = [("redis", reach.redis), ("tracking", reach.tracking), ("published", reach.published)];
+        let ways = ways.map(|(way, is)| (vec![("way", way)], flag(is)));
+        let help = "Whether Redis is called, and whether changes are heard by tracking and on the channel.";
+        all.gauges("weizhan_cache_reach", help, ways);
+        let help = "How often memory was emptied because a change may not have been heard.";
+        all.counters("weizhan_cache_flushes_total", help, [(vec![], reach.flushes)]);
+    }
+}
+
+/// Who was let in and who was not.
+fn admission(app: &App, all: &mut Exposition) {
+    let gates = app.gates.counts();
+    let ends = gates.iter().flat_map(|gate| {
+        let ends = [("accepted", gate.accepted), ("queued", gate.queued), ("refused", gate.refused)];
+        ends.map(|(end, number)| (vec![("class", gate.class.as_str()), ("end", end)], number))
+    });
+    all.counters("weizhan_gate_requests_total", "Requests by class: let in, made to wait first, refused.", ends);
+    // A class without a limit has no figure for one.
+    let limits = gates.iter().filter(|gate| gate.limit < u32::MAX);
+    let limits = limits.map(|gate| (vec![("class", gate.class.as_str())], f64::from(gate.limit)));
+    all.gauges("weizhan_gate_places", "Requests of a class that may be worked on at a time, now.", limits);
+    let now = gates.iter().flat_map(|gate| {
+        let states = [("working", gate.in_flight), ("waiting", gate.waiting)];
+        states.map(|(state, number)| (vec![("class", gate.class.as_str()), ("state", state)], f64::from(number)))
+    });
+    all.gauges("weizhan_gate_now", "Requests by class: worked on, and waiting, now.", now);
+    let limits = app.limits.counts();
+    let refused = limits.refused.iter().map(|(limited, number)| (vec![("limit", limited.as_str())], *number));
+    all.counters("weizhan_limited_total", "Calls that were too many, by limit.", refused);
+    let help = "Calls that this node judged alone because Redis did not answer.";
+    all.counters("weizhan_limit_fallbacks_total", help, [(vec![], limits.fallbacks)]);
 }
 
 fn callbacks(app: &App, all: &mut Exposition) {

@@ -142,7 +142,7 @@ mod tests {
         all.gauge("b", "Bs.", 1.5);
         let timing = Timing::default();
         timing.note(Duration::from_micros(200));
-        timing.note(Duration::from_secs(60));
+        timing.note(Duration::from_mins(1));
         all.timings("c_seconds", "Cs.", [(vec![("route", "/v1")], timing.read())]);
         let text = all.text();
         for line in [

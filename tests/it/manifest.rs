@@ -128,9 +128,8 @@ fn kubernetes_asks_paths_and_names_settings_and_secrets_that_exist() {
 #[test]
 fn cloud_run_is_given_settings_that_exist() {
     let written = file("cloudrun/container.config.json");
-    let plain: String =
-        written.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect();
-    let config: Value = serde_json::from_str(&plain).expect("JSON but for its comments");
+    let plain: Vec<&str> = written.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let config: Value = serde_json::from_str(&plain.join("\n")).expect("JSON but for its comments");
     let variables = config["envParams"].as_object().expect("variables");
     let variables: Vec<_> = variables.iter().map(|(name, value)| (name.clone(), text(value))).collect();
     assert_eq!(faults(&variables, None), Vec::<String>::new());

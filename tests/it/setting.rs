@@ -115,7 +115,7 @@ async fn a_change_is_on_every_node_within_two_seconds() {
         for port in ports {
             let node = shop.nobody_at(port);
             while node.get("/v1/flags").send().await.expect(200)["version"] != version {
-                assert!(began.elapsed() < Duration::from_secs(60), "round {round}: it never arrives at {port}");
+                assert!(began.elapsed() < Duration::from_mins(1), "round {round}: it never arrives at {port}");
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }

@@ -26,7 +26,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// What WeChat demands of the address that it calls. Official page: 支付通知 (notify_url).
+/// What WeChat demands of the address that it calls. Official page: 支付通知 (`notify_url`).
 pub(super) fn notify_rules(url: &Url) -> Vec<Finding> {
     const CHECK: &str = "notify.address";
     if is_loopback(url) {
@@ -215,19 +215,24 @@ fn room(bytes: u64) -> Finding {
 
 /// How many files this process may open; nothing where that is not known.
 pub(super) fn files(config: &Config) -> Option<Finding> {
-    #[cfg(unix)]
-    {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        Some(enough_files(limit, u64::try_from(config.server.connections_max).unwrap_or(u64::MAX)))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = config;
-        None
-    }
+    let limit = open_files()?;
+    Some(enough_files(
+        (limit < u64::MAX).then_some(limit),
+        u64::try_from(config.server.connections_max).unwrap_or(u64::MAX),
+    ))
 }
 
-#[cfg(any(unix, test))]
+/// The limit, the largest number when there is none; `None` on systems that have no such thing.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there is nothing to tell")]
+fn open_files() -> Option<u64> {
+    Some(rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX))
+}
+#[cfg(not(unix))]
+fn open_files() -> Option<u64> {
+    None
+}
+
 fn enough_files(limit: Option<u64>, connections: u64) -> Finding {
     let wanted = connections.saturating_add(FILES_BESIDE);
     let shown = limit.map_or_else(|| "∞".to_owned(), |limit| limit.to_string());

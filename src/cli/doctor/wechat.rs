@@ -31,7 +31,7 @@ pub(super) async fn addresses(config: &Config, now: impl Fn() -> Timestamp) -> V
                 }
             }
             Err(error) => {
-                all.push(failed(check, &error, (&format!("{host} 连不上"), &format!("{host} cannot be reached"))))
+                all.push(failed(check, &error, (&format!("{host} 连不上"), &format!("{host} cannot be reached"))));
             }
         }
     }

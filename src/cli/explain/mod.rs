@@ -16,7 +16,7 @@ use std::{fmt::Write as _, io::Write as _};
 /// Options of `explain`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Such as 40029, `SYSTEM_ERROR` or order.out_of_stock. Without one, all are listed.
+    /// Such as 40029, `SYSTEM_ERROR` or `order.out_of_stock`. Without one, all are listed.
     #[arg(allow_negative_numbers = true)]
     code: Option<String>,
     /// Which language to print.
