@@ -12,6 +12,9 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 /// Connections that read SQLite; more do not help on one file.
 const SQLITE_READERS: u32 = 4;
 
+/// How long a connection may take to be ready for the next who asks.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Guards that no deployment may switch off: only the test that shows what they are for does.
 #[derive(Debug, Clone, Copy)]
 pub struct Guards {
@@ -68,7 +71,10 @@ async fn mysql(url: &str, settings: &config::Database, guards: Guards) -> Result
         .after_release(move |connection, _| {
             Box::pin(async move {
                 if guards.rollback_on_release {
-                    connection.execute("ROLLBACK").await?;
+                    // A statement that was dropped while the database prepared it leaves sqlx waiting for an answer that
+                    // never comes. Such a connection is closed, and its place in the pool is free again.
+                    let rolled_back = tokio::time::timeout(RELEASE_PATIENCE, connection.execute("ROLLBACK")).await;
+                    rolled_back.map_err(|_| sqlx::Error::PoolTimedOut)??;
                 }
                 Ok(true)
             })

@@ -5,7 +5,7 @@
 
 use crate::{
     app::{App, Figures},
-    cache::{Counts, LOAD_BOUNDS_US},
+    cache::{Counts, LOAD_BOUNDS_US, Reach},
     data,
     model::job::JobState,
     service::Fault,
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// How long figures from the database are shown again.
 const FRESH: Duration = Duration::from_secs(5);
+/// Of a node that has no Redis.
+const NO_REACH: Reach = Reach { redis: false, tracking: false, published: false, failures: 0, late: 0, flushes: 0 };
 /// How long the database may take to give them.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -102,14 +104,13 @@ fn caches(app: &App, all: &mut Exposition) {
     let ages = counts.iter().map(|counts| (of(counts), count(counts.age_ms_max.cast_signed()) / 1e3));
     let help = "The greatest age of a value that was shown, since the process started.";
     all.gauges("weizhan_cache_age_max_seconds", help, ages);
-    if let Some(reach) = app.cache.reach() {
-        let ways = [("redis", reach.redis), ("tracking", reach.tracking), ("published", reach.published)];
-        let ways = ways.map(|(way, is)| (vec![("way", way)], flag(is)));
-        let help = "Whether Redis is called, and whether changes are heard by tracking and on the channel.";
-        all.gauges("weizhan_cache_reach", help, ways);
-        let help = "How often memory was emptied because a change may not have been heard.";
-        all.counters("weizhan_cache_flushes_total", help, [(vec![], reach.flushes)]);
-    }
+    let reach = app.cache.reach().unwrap_or(NO_REACH);
+    let ways = [("redis", reach.redis), ("tracking", reach.tracking), ("published", reach.published)];
+    let ways = ways.map(|(way, is)| (vec![("way", way)], flag(is)));
+    let help = "Whether Redis is called, and whether changes are heard by tracking and on the channel.";
+    all.gauges("weizhan_cache_reach", help, ways);
+    let help = "How often memory was emptied because a change may not have been heard.";
+    all.counters("weizhan_cache_flushes_total", help, [(vec![], reach.flushes)]);
 }
 
 /// Who was let in and who was not.
