@@ -211,6 +211,11 @@ impl App {
         self.tasks.spawn(task.in_current_span())
     }
 
+    /// Whether the application shall stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     /// Resolves when the application shall stop.
     pub fn stopping(&self) -> CancellationToken {
         self.stop.clone()

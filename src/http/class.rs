@@ -3,7 +3,7 @@
 
 use super::route;
 use crate::app::Class::{self, Browse, Bulk, Money, Vital};
-use axum::http::{Method, Request};
+use axum::http::Method;
 use std::{
     collections::HashMap,
     sync::{Arc, LazyLock},
@@ -136,20 +136,11 @@ static OPERATIONS: LazyLock<HashMap<String, Vec<Operation>>> = LazyLock::new(|| 
     found
 });
 
-/// The same, to be found by the path of a request, by the rules of the router itself.
-static PATHS: LazyLock<matchit::Router<&'static [Operation]>> = LazyLock::new(|| {
-    let mut paths = matchit::Router::new();
-    for (path, operations) in &*OPERATIONS {
-        paths.insert(path.as_str(), operations.as_slice()).expect("the router takes the same paths");
-    }
-    paths
-});
-
-/// The operation that a request asks for; none for pages, and for what there is not.
-pub(super) fn of_request<B>(request: &Request<B>) -> Option<&'static Operation> {
+/// The operation behind the path of a route; none for pages, and for what there is not.
+pub(super) fn of_route(path: &str, method: &Method) -> Option<&'static Operation> {
     // A route that takes GET answers HEAD too.
-    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
-    PATHS.at(request.uri().path()).ok()?.value.iter().find(|one| one.method == *method)
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    OPERATIONS.get(path)?.iter().find(|one| one.method == *method)
 }
 
 /// Whether there is an operation of this name: `POST /v1/orders`.

@@ -1,6 +1,7 @@
 //! What every request passes: its name and origin, limits, time-out, panics, problems, headers of the answer.
 
 use super::{
+    class::{self, Operation},
     cloud,
     extract::Origin,
     gate,
@@ -16,6 +17,7 @@ use crate::{
 };
 use axum::{
     Router,
+    body::HttpBody as _,
     extract::{DefaultBodyLimit, Request},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header},
     response::{IntoResponse, Response},
@@ -64,11 +66,12 @@ pub(super) async fn pass(app: App, router: Router, peer: SocketAddr, mut request
     let asked = Asked { id: RequestId::random(), ip, method, uri, trace };
     request.extensions_mut().insert(Origin { ip, id: asked.id });
     let mut span = None;
-    let response = within_limits(&app, &asked, &mut span, router, request).await;
+    let operation = class::of_route(measured.route(), &asked.method);
+    let response = within_limits(&app, &asked, &mut span, (router, operation), request).await;
     measured.end(&response);
     let mut response = render(response, asked.uri.path(), asked.id.as_str());
     answer_headers(response.headers_mut(), asked.id);
-    if app.stopping().is_cancelled() && version < Version::HTTP_2 {
+    if app.is_stopping() && version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     asked.trace.end(span.as_ref(), response.status());
@@ -80,7 +83,7 @@ async fn within_limits(
     app: &App,
     asked: &Asked,
     span: &mut Option<Span>,
-    router: Router,
+    (router, operation): (Router, Option<&'static Operation>),
     mut request: Request,
 ) -> Response {
     let path = asked.uri.path();
@@ -89,8 +92,11 @@ async fn within_limits(
     if !unlimited && let Err(problem) = limit(app, Limited::Address, Caller::at(asked.ip)).await {
         return problem.into_response();
     }
-    DefaultBodyLimit::max(app.config.server.body_bytes_max).apply(&mut request);
-    let mut work = Box::pin(AssertUnwindSafe(gate::pass(app.clone(), router, request)).catch_unwind());
+    if !request.body().is_end_stream() {
+        DefaultBodyLimit::max(app.config.server.body_bytes_max).apply(&mut request);
+    }
+    let work = gate::pass(app.clone(), router, operation, request);
+    let mut work = Box::pin(AssertUnwindSafe(work).catch_unwind());
     // What waits for nobody, such as a hot copy, is answered here and now; a traced request has a span first.
     if !asked.trace.is_on()
         && let Poll::Ready(ended) = futures_util::poll!(&mut work)

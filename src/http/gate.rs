@@ -3,7 +3,7 @@
 //! A place is for work. It is not held while a client sends its body, which may take as long as the client likes, and what
 //! is answered at its first glance, from memory, holds it for a moment only and is not measured.
 
-use super::{class, extract::read_body, limit, problem::Problem};
+use super::{class::Operation, extract::read_body, limit, problem::Problem};
 use crate::app::{App, Caller, Class, Gate, Limited, Permit, random_number};
 use axum::{
     Router,
@@ -26,8 +26,13 @@ use tower::ServiceExt;
 const TIMEOUT: &str = "x-timeout-ms";
 
 /// Let a request in when there is a place for it, and measure how long it takes.
-pub(super) async fn pass(app: App, router: Router, request: Request) -> Result<Response, Infallible> {
-    let Some(operation) = class::of_request(&request) else { return router.oneshot(request).await };
+pub(super) async fn pass(
+    app: App,
+    router: Router,
+    operation: Option<&'static Operation>,
+    request: Request,
+) -> Result<Response, Infallible> {
+    let Some(operation) = operation else { return router.oneshot(request).await };
     if app.limits.has(Limited::Route)
         && let Err(problem) = limit::limit(&app, Limited::Route, Caller::All(operation.name.clone())).await
     {

@@ -28,7 +28,7 @@ pub(super) async fn alive() -> Json<HealthView> {
 #[utoipa::path(get, path = "/readyz", operation_id = "health.ready", tag = "system",
     responses((status = 200, body = HealthView)))]
 pub(super) async fn ready(State(app): State<App>) -> Result<Json<HealthView>, Problem> {
-    if app.stopping().is_cancelled() {
+    if app.is_stopping() {
         return Err(Problem::of("server.busy").retry_after(1));
     }
     service::health::ready(&app).await?;
