@@ -116,7 +116,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     openapi::finish(all().into_openapi())
 }
 
-/// The router of a node; what a request passes before it stands in [`door`](super::door).
+/// The router of a node; what a request passes before it stands in `door`.
 pub fn router(app: &App) -> Router {
     let (routes, document) = all().split_for_parts();
     measure::prepare(app, &document);

@@ -1,7 +1,7 @@
 //! All figures of a node, under the names that Prometheus, the board and the alert rules know them by.
 //!
 //! **How to add one:** count where it happens (`app::Meters`, or the meter of the way out), and a line here. A figure that
-//! needs SQL goes into [`Figures`], which is read at most once in [`FRESH`] however often somebody scrapes.
+//! needs SQL goes into [`Figures`], which is read at most once in `FRESH` however often somebody scrapes.
 
 use crate::{
     app::{App, Figures},

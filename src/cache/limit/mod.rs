@@ -7,7 +7,7 @@
 //! Without an answer within [`config::Limits::redis_timeout_ms`] a node keeps to its part of each limit by itself: one of as
 //! many as there are nodes, and half of that where somebody may be guessing ([`Limited::is_guarded`]).
 //!
-//! **How to add one:** a variant of [`Limited`], its setting in [`Rules`], and a call of `http::limit`.
+//! **How to add one:** a variant of [`Limited`], its setting in `Rules`, and a call of `http::limit`.
 
 mod gcra;
 mod limited;

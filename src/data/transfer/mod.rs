@@ -5,7 +5,7 @@
 //! sides are reckoned up the same way, in Rust, from what the driver gave: a sum over the hashes of all rows.
 //!
 //! While a copy is under way its target carries a mark, an extra table, and no server starts on it
-//! ([`refuse_unfinished`]). A copy that was killed is started over by the next.
+//! (`refuse_unfinished`). A copy that was killed is started over by the next.
 
 mod cell;
 mod link;
