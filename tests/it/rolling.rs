@@ -6,7 +6,7 @@
 
 use crate::support::{
     Backend, backend,
-    client::new_key,
+    client::{new_key, until_answered},
     cluster::{Cluster, Load},
     full,
 };
@@ -50,9 +50,9 @@ async fn under_load(cluster: &Cluster) -> (Arc<Load>, JoinSet<()>) {
     (load, clients)
 }
 
-async fn run(cluster: &Arc<Cluster>, arguments: &'static [&'static str]) -> String {
-    let cluster = cluster.clone();
-    tokio::task::spawn_blocking(move || cluster.succeed(arguments)).await.expect("joined")
+async fn run(cluster: &Arc<Cluster>, arguments: &[&'static str]) -> String {
+    let (cluster, arguments) = (cluster.clone(), arguments.to_vec());
+    tokio::task::spawn_blocking(move || cluster.succeed(&arguments)).await.expect("joined")
 }
 
 async fn until(load: &Load, count: usize) {
@@ -201,13 +201,16 @@ async fn a_killed_node_costs_what_it_was_at_and_is_back_at_once() {
     let cluster = Arc::new(Cluster::open(&[]));
     let database = Database::connect(&cluster.config.database, Guards::default()).await.unwrap();
     let (load, clients) = under_load(&cluster).await;
-    let (mut longest, mut failed, second) = (Duration::ZERO, 0, cluster.node(2));
-    for round in 1..=rounds {
+    let (mut longest, mut failed) = (Duration::ZERO, 0);
+    let nodes = [("1", cluster.node(1)), ("2", cluster.node(2)), ("3", cluster.node(3))];
+    for (round, (number, node)) in (1..=rounds).zip(nodes.iter().cycle()) {
         until(&load, round * 300).await;
-        run(&cluster, &["cluster", "kill", "2"]).await;
+        // In turn: one that dies as soon as it lives is started more and more slowly.
+        run(&cluster, &["cluster", "kill", number]).await;
         let killed = Instant::now();
-        // What comes now waits in the queue of the socket, which stays, and is answered by the next process.
-        let ready = second.get("/readyz").send().await;
+        // What comes now waits in the queue of the socket, which stays, and is answered by the next process; but what comes
+        // over a connection of the last round meets the process that died.
+        let ready = until_answered(|| node.get("/readyz")).await;
         assert_eq!(ready.status.as_u16(), 200, "{ready:?}");
         longest = longest.max(killed.elapsed());
         until(&load, load.count() + 100).await;
