@@ -6,7 +6,7 @@
 //! that it leads and writing, and goes on after three leases. Without the guard the same processes do write what is stale:
 //! that is the control.
 //!
-//! A process is this test binary again, with the body of [`node`]: the lease and the guard are those of production, only the
+//! A process is this test binary again, asked for one of the tests below, where [`lead`] takes over: the lease and the guard are those of production, only the
 //! period is shorter than any that production has.
 
 use crate::support::{
@@ -34,10 +34,8 @@ const FIRE: Sql = Sql {
     sqlite: "",
 };
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the body of a process that the tests below start"]
-async fn node() {
-    let Some(guard) = variable(GUARD) else { return };
+/// What a process does until it is killed.
+async fn lead(guard: &str) -> ! {
     let config = Config::load(None, environment().into_iter(), &[]).unwrap();
     // Where a node listens is where the test finds its process.
     let role = Role::Server(std::process::id().to_string());
@@ -48,7 +46,7 @@ async fn node() {
         let _ = app.beat().await;
         if let Ok(Some(term)) = lease.hold(&app).await {
             tokio::time::sleep(THOUGHT).await;
-            let _ = fire(&app, &lease, term, &guard).await;
+            let _ = fire(&app, &lease, term, guard).await;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -96,7 +94,7 @@ impl Crew {
         session.execute(same(table.to_owned()), ()).await.unwrap();
         drop(session);
         let own = std::env::current_exe().unwrap();
-        let arguments = ["freeze::node", "--exact", "--ignored", "--nocapture"];
+        let arguments = ["freeze::a_frozen_leader_writes_nothing_when_it_wakes", "--exact", "--nocapture"];
         let processes = (0..3).map(|_| shop.start_with(&own, &arguments, &[(GUARD, guard)]));
         let processes = processes.map(|process| (process.pid(), process)).collect();
         Self { shop, database, processes, lease }
@@ -197,6 +195,9 @@ async fn frozen(guard: &str, rounds: u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_leader_writes_nothing_when_it_wakes() {
+    if let Some(guard) = variable(GUARD) {
+        lead(&guard).await;
+    }
     frozen("both", if full() { 50 } else { 3 }).await;
 }
 
