@@ -9,6 +9,23 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
+/// The values for a statement, in the list of the driver at hand.
+macro_rules! bound {
+    ($list:ty, $values:expr) => {{
+        let mut list = <$list>::default();
+        for value in $values {
+            match value {
+                Cell::Null => list.add(None::<i64>),
+                Cell::Integer(number) => list.add(number),
+                Cell::Text(text) => list.add(text),
+                Cell::Bytes(bytes) => list.add(bytes),
+            }
+            .map_err(|error| Error::of(NAME)(sqlx::Error::Encode(error)))?;
+        }
+        list
+    }};
+}
+
 const NAME: &str = "data::transfer";
 
 /// The connection.
@@ -61,11 +78,11 @@ impl Link {
     ) -> Result<Vec<Vec<Cell>>, Error> {
         match self.wire() {
             Wire::MySql(wire) => {
-                let rows = wire.fetch_all(sqlx::query_with(ours(text), mysql_values(values)?)).await;
+                let rows = wire.fetch_all(sqlx::query_with(ours(text), bound!(MySqlArguments, values))).await;
                 rows.and_then(|rows| rows.iter().map(|row| mysql_row(row, sorts)).collect())
             }
             Wire::Sqlite(wire) => {
-                let rows = wire.fetch_all(sqlx::query_with(ours(text), sqlite_values(values)?)).await;
+                let rows = wire.fetch_all(sqlx::query_with(ours(text), bound!(SqliteArguments, values))).await;
                 rows.and_then(|rows| rows.iter().map(|row| sqlite_row(row, sorts)).collect())
             }
         }
@@ -75,8 +92,12 @@ impl Link {
     /// Run a statement with values.
     pub(super) async fn execute(&mut self, text: String, values: Vec<Cell>) -> Result<(), Error> {
         match self.wire() {
-            Wire::MySql(wire) => wire.execute(sqlx::query_with(ours(text), mysql_values(values)?)).await.map(drop),
-            Wire::Sqlite(wire) => wire.execute(sqlx::query_with(ours(text), sqlite_values(values)?)).await.map(drop),
+            Wire::MySql(wire) => {
+                wire.execute(sqlx::query_with(ours(text), bound!(MySqlArguments, values))).await.map(drop)
+            }
+            Wire::Sqlite(wire) => {
+                wire.execute(sqlx::query_with(ours(text), bound!(SqliteArguments, values))).await.map(drop)
+            }
         }
         .map_err(Error::of(NAME))
     }
@@ -131,34 +152,6 @@ impl Link {
 )]
 fn ours(text: String) -> SqlStr {
     sqlx::AssertSqlSafe(text).into_sql_str()
-}
-
-fn mysql_values(values: Vec<Cell>) -> Result<MySqlArguments, Error> {
-    let mut list = MySqlArguments::default();
-    for value in values {
-        match value {
-            Cell::Null => list.add(None::<i64>),
-            Cell::Integer(number) => list.add(number),
-            Cell::Text(text) => list.add(text),
-            Cell::Bytes(bytes) => list.add(bytes),
-        }
-        .map_err(|error| Error::of(NAME)(sqlx::Error::Encode(error)))?;
-    }
-    Ok(list)
-}
-
-fn sqlite_values(values: Vec<Cell>) -> Result<SqliteArguments, Error> {
-    let mut list = SqliteArguments::default();
-    for value in values {
-        match value {
-            Cell::Null => list.add(None::<i64>),
-            Cell::Integer(number) => list.add(number),
-            Cell::Text(text) => list.add(text),
-            Cell::Bytes(bytes) => list.add(bytes),
-        }
-        .map_err(|error| Error::of(NAME)(sqlx::Error::Encode(error)))?;
-    }
-    Ok(list)
 }
 
 // Unchecked: a TINYINT(1) is a number here, and a text is one whatever its length.
