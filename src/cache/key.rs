@@ -38,8 +38,8 @@ pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
 pub trait Form<V>: Clone + Send + Sync + 'static {
     /// Of a value that was loaded, and its text.
     fn made(value: V, text: &Bytes) -> Self;
-    /// Of a text from Redis; `None` when this version of the program cannot read it.
-    fn read(text: Bytes) -> Option<Self>;
+    /// Of a text from Redis; `None` when this version of the program cannot read it. What the same version wrote it can.
+    fn read(text: Bytes, same_version: bool) -> Option<Self>;
 }
 
 /// For answers that are sent as they are.
@@ -47,8 +47,8 @@ impl<V: DeserializeOwned> Form<V> for Bytes {
     fn made(_: V, text: &Bytes) -> Self {
         text.clone()
     }
-    fn read(text: Bytes) -> Option<Self> {
-        serde_json::from_slice::<V>(&text).is_ok().then_some(text)
+    fn read(text: Bytes, same_version: bool) -> Option<Self> {
+        (same_version || serde_json::from_slice::<V>(&text).is_ok()).then_some(text)
     }
 }
 
@@ -57,7 +57,7 @@ impl<V: DeserializeOwned + Send + Sync + 'static> Form<V> for Arc<V> {
     fn made(value: V, _: &Bytes) -> Self {
         Self::new(value)
     }
-    fn read(text: Bytes) -> Option<Self> {
+    fn read(text: Bytes, _: bool) -> Option<Self> {
         serde_json::from_slice(&text).ok().map(Self::new)
     }
 }

@@ -120,6 +120,11 @@ impl Cache {
         Ok(Self { memory, bells, tiered })
     }
 
+    /// What [`Cache::get_or_load`] gives, if memory holds it. Counted as a read only then.
+    pub fn held<K: Key>(&self, key: &K) -> Option<Option<K::Form>> {
+        self.memory.room::<K>().find(key, self.memory.now()).map(|held| held.0)
+    }
+
     /// A value, cached or loaded; `None` when there is no such value, which is remembered for a moment. Fails only as
     /// `load` fails, which is not remembered.
     ///
@@ -153,7 +158,7 @@ impl Cache {
         if let Some(tiered) = &self.tiered {
             let looked = self.memory.now();
             match tiered.look_up(room, &name).await {
-                LookUp::Hit(Found { form, bytes, read, left }) => {
+                LookUp::Hit(Found { form, bytes, read, left, .. }) => {
                     let age = looked.since(read);
                     let left = left.min(room.budget(form.is_none()).saturating_sub(age));
                     if !left.is_zero() {

@@ -23,6 +23,8 @@ pub(super) const LOAD_MS: u64 = 50;
 const CONNECTION_TIMEOUT: Duration = Duration::from_millis(200);
 /// Hexadecimal digits of the moment of reading.
 const READ_DIGITS: usize = 16;
+/// What an entry names its writer by. An entry of the same version needs no proof that it can be read.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Between two attempts to connect.
 const CONNECT_DELAY: Duration = Duration::from_millis(20);
 
@@ -49,6 +51,8 @@ pub(super) struct Found<F> {
     pub(super) form: Option<F>,
     /// What its text takes.
     pub(super) bytes: usize,
+    /// It was written by this version of the program.
+    pub(super) same_version: bool,
     /// When it was read from the database, by the clock of the node that did.
     pub(super) read: Timestamp,
     /// How long it lives, by the clock of Redis.
@@ -82,7 +86,7 @@ impl Redis {
     pub(super) fn new(client: Client, settings: &config::Cache, told: Arc<Told>) -> Result<Self, Error> {
         let timeout = Duration::from_millis(settings.timeout_ms);
         Ok(Self {
-            manager: Mutex::new(connect(&client, timeout).map_err(Error::Address)?),
+            manager: Mutex::new(connect(&client).map_err(Error::Address)?),
             client,
             breaker: Breaker::new(),
             told,
@@ -105,14 +109,19 @@ impl Redis {
     pub(super) async fn answers(&self) -> bool {
         let mut manager = self.manager();
         let answered = self.in_time(redis::cmd("PING").exec_async(&mut manager)).await.is_ok();
-        if !answered && let Ok(fresh) = connect(&self.client, self.timeout) {
+        if !answered && let Ok(fresh) = connect(&self.client) {
             // A link that was cut silently gives no error to reconnect on, so the next attempt starts afresh.
             *self.manager.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         }
         answered
     }
 
+    /// What Redis knows. Nearly always it is an entry, and two plain commands are enough; a ticket takes a script.
     pub(super) async fn look_up(&self, at: Address<'_>) -> LookUp {
+        let Some(known) = self.peek(at).await else { return LookUp::Failed };
+        if let Some(found) = known {
+            return LookUp::Hit(found);
+        }
         let mut call = self.scripts.look_up.key(entry(at));
         call.key(guard(at)).key(epoch(at.namespace)).key(load(at)).arg(nonce()).arg(GUARD_MS).arg(LOAD_MS);
         let mut manager = self.manager();
@@ -125,6 +134,22 @@ impl Redis {
             }
             None => LookUp::Failed,
         }
+    }
+    /// The entry, if there is a good one; without a reply `None`.
+    #[expect(clippy::option_option, reason = "that Redis does not answer is not that it has nothing")]
+    async fn peek(&self, at: Address<'_>) -> Option<Option<Found<Bytes>>> {
+        let (entry, mut manager) = (entry(at), self.manager());
+        let mut calls = redis::pipe();
+        // The life first: of an entry that is replaced in between it is then the shorter one.
+        calls.cmd("PTTL").arg(&entry).cmd("MGET").arg(&entry).arg(epoch(at.namespace));
+        type Known = (i64, (Option<Bytes>, Option<Bytes>));
+        let (left_ms, (stored, epoch)) = self.call("look_up", calls.query_async::<Known>(&mut manager)).await?;
+        let (Some(stored), Some(epoch)) = (stored, epoch) else { return Some(None) };
+        if left_ms <= 0 || !stored.starts_with(&epoch) {
+            return Some(None);
+        }
+        // One that is not ours at all is a miss, as one that has ended.
+        Some(found(&stored.slice(epoch.len()..), left_ms))
     }
     /// Fill an entry; `false` when Redis may not have heard. It dies `life` after the **ticket** was given, which was
     /// before its value was read.
@@ -139,7 +164,7 @@ impl Redis {
         let deadline_ms = ticket.given_ms.saturating_add(i64::try_from(life.as_millis()).unwrap_or(i64::MAX));
         let mut call = self.scripts.fill.key(entry(at));
         call.key(guard(at)).key(epoch(at.namespace)).key(load(at));
-        let mut stored = format!("{:0READ_DIGITS$x}", read.0).into_bytes();
+        let mut stored = format!("{:0READ_DIGITS$x}{VERSION}\n", read.0).into_bytes();
         stored.extend_from_slice(text.map_or(&[], |text| text));
         call.arg(&ticket.epoch).arg(&ticket.guard).arg(deadline_ms).arg(stored).arg(u8::from(guarded));
         let mut manager = self.manager();
@@ -208,23 +233,25 @@ impl Redis {
     }
 }
 
-/// Takes the moment of reading off what is stored.
+/// Takes the moment of reading and the writer's version off what is stored.
 fn found(stored: &Bytes, left_ms: i64) -> Option<Found<Bytes>> {
     let read = std::str::from_utf8(stored.get(..READ_DIGITS)?).ok()?;
     let read = Timestamp(i64::from_str_radix(read, 16).ok()?);
-    let text = stored.slice(READ_DIGITS..);
+    let end = READ_DIGITS + stored[READ_DIGITS..].iter().position(|byte| *byte == b'\n')?;
+    let (same_version, text) = (stored[READ_DIGITS..end] == *VERSION.as_bytes(), stored.slice(end + 1..));
     let (bytes, left) = (text.len(), Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)));
-    Some(Found { form: (!text.is_empty()).then_some(text), bytes, read, left })
+    Some(Found { form: (!text.is_empty()).then_some(text), bytes, same_version, read, left })
 }
 
-fn connect(client: &Client, timeout: Duration) -> RedisResult<ConnectionManager> {
+fn connect(client: &Client) -> RedisResult<ConnectionManager> {
     // The defaults would retry for seconds while Redis is away.
     let config = ConnectionManagerConfig::new()
         .set_number_of_retries(1)
         .set_min_delay(CONNECT_DELAY)
         .set_max_delay(CONNECT_DELAY * 5)
         .set_connection_timeout(Some(CONNECTION_TIMEOUT))
-        .set_response_timeout(Some(timeout.max(CONNECTION_TIMEOUT)));
+        // Each call has its own.
+        .set_response_timeout(None);
     ConnectionManager::new_lazy_with_config(client.clone(), config)
 }
 

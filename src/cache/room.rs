@@ -105,7 +105,7 @@ impl<K: Key> Room<K> {
         let hash = self.hasher.hash_one(key);
         let present = self.stamp_of(hash);
         let stamp = if self.guards.generation { stamp } else { present };
-        if stamp == present {
+        if stamp == present && fresh.bytes as u64 <= self.bytes_max {
             let Fresh { form, bytes, read, expires } = fresh;
             self.store.insert(key, hash, Entry { form, stamp, read, expires }, bytes);
         }

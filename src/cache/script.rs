@@ -6,7 +6,7 @@
 //!
 //! | key | holds | lives |
 //! | --- | --- | --- |
-//! | `weizhan:entry:{n}:k` | the epoch it was filled in, when its value was read, then the JSON text; no text is a value known not to exist | the rest of its budget |
+//! | `weizhan:entry:{n}:k` | the epoch it was filled in, when its value was read, the version of the program, then the JSON text; no text is a value known not to exist | the rest of its budget |
 //! | `weizhan:guard:{n}:k` | the nonce of the key, changed by each invalidation | a minute |
 //! | `weizhan:load:{n}:k` | that some node loads it now | until it is filled, at most 50 ms |
 //! | `weizhan:epoch:{n}` | the nonce of the namespace; entries of another epoch do not count | for ever |
@@ -19,7 +19,7 @@
 use redis::Script;
 
 /// The entry, or a ticket to fill it: KEYS entry, guard, epoch, load; ARGV a fresh nonce, life of a guard, of a load.
-/// Replies {1, when and text, milliseconds left, ''}, or {0, epoch, present moment, guard} to who may load first, or the same with
+/// Replies {1, when, version and text, milliseconds left, ''}, or {0, epoch, present moment, guard} to who may load first, or the same with
 /// 2 to who comes second.
 const LOOK_UP: &str = "
 local epoch = redis.call('GET', KEYS[3])
@@ -40,7 +40,7 @@ local first = redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[3])
 local time = redis.call('TIME')
 return {first and 0 or 2, epoch, time[1] * 1000 + math.floor(time[2] / 1000), guard}";
 
-/// Fill an entry if nothing was forgotten meanwhile: KEYS as above; ARGV epoch, guard, deadline, when and text, whether
+/// Fill an entry if nothing was forgotten meanwhile: KEYS as above; ARGV epoch, guard, deadline, when, version and text, whether
 /// tickets are looked at.
 const FILL: &str = "
 redis.call('DEL', KEYS[4])

@@ -75,8 +75,8 @@ impl Tiered {
         }
         loop {
             match self.redis.look_up(Address { namespace: namespace.name, name }).await {
-                LookUp::Hit(Found { form, bytes, read, left }) => {
-                    let form = match form.map(K::Form::read) {
+                LookUp::Hit(Found { form, bytes, same_version, read, left }) => {
+                    let form = match form.map(|text| K::Form::read(text, same_version)) {
                         None => None,
                         Some(Some(form)) => Some(form),
                         Some(None) => {
@@ -84,7 +84,7 @@ impl Tiered {
                             return LookUp::Failed;
                         }
                     };
-                    return LookUp::Hit(Found { form, bytes, read, left });
+                    return LookUp::Hit(Found { form, bytes, same_version, read, left });
                 }
                 LookUp::Miss(ticket) if ticket.first || waited >= Duration::from_millis(LOAD_MS) => {
                     return LookUp::Miss(ticket);

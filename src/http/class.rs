@@ -1,7 +1,10 @@
 //! What each operation is about: what is refused first when more comes than can be carried. Beside [`super::route`]; a
 //! contract test fails for an operation that is not here.
 
-use super::route;
+use super::{
+    glance::{self, Glance},
+    route,
+};
 use crate::app::Class::{self, Browse, Bulk, Money, Vital};
 use axum::http::Method;
 use std::{
@@ -112,6 +115,8 @@ pub(super) struct Operation {
     pub(super) class: Class,
     /// `POST /v1/orders`, as a limit on it is set.
     pub(super) name: Arc<str>,
+    /// How it is answered from memory, of those that are.
+    pub(super) glance: Option<Glance>,
 }
 
 /// The operations by path, from the document.
@@ -126,11 +131,11 @@ static OPERATIONS: LazyLock<HashMap<String, Vec<Operation>>> = LazyLock::new(|| 
         ];
         for (method, operation) in methods {
             // One that nobody has classed is served after all others.
-            let class = operation.as_ref().map(|one| one.operation_id.as_deref().and_then(of_operation));
-            if let Some(class) = class {
-                let name = format!("{method} {path}").into();
-                found.entry(path.clone()).or_default().push(Operation { method, class: class.unwrap_or(Bulk), name });
-            }
+            let Some(operation) = operation else { continue };
+            let id = operation.operation_id.unwrap_or_default();
+            let (class, glance) = (of_operation(&id).unwrap_or(Bulk), glance::of_operation(&id));
+            let name = format!("{method} {path}").into();
+            found.entry(path.clone()).or_default().push(Operation { method, class, name, glance });
         }
     }
     found

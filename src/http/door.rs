@@ -1,6 +1,7 @@
 //! What every request passes: its name and origin, limits, time-out, panics, problems, headers of the answer.
 
 use super::{
+    carried::Carried,
     class::{self, Operation},
     cloud,
     extract::Origin,
@@ -27,6 +28,7 @@ use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
     panic::AssertUnwindSafe,
+    sync::LazyLock,
     task::Poll,
     time::{Duration, Instant},
 };
@@ -64,7 +66,6 @@ pub(super) async fn pass(app: App, router: Router, peer: SocketAddr, mut request
         .unwrap_or_else(|| client_ip(&app, &request, peer.ip().to_canonical()));
     let (method, uri, trace) = (request.method().clone(), request.uri().clone(), Trace::of(&request, measured.route()));
     let asked = Asked { id: RequestId::random(), ip, method, uri, trace };
-    request.extensions_mut().insert(Origin { ip, id: asked.id });
     let mut span = None;
     let operation = class::of_route(measured.route(), &asked.method);
     let response = within_limits(&app, &asked, &mut span, (router, operation), request).await;
@@ -86,18 +87,24 @@ async fn within_limits(
     (router, operation): (Router, Option<&'static Operation>),
     mut request: Request,
 ) -> Response {
-    let path = asked.uri.path();
-    // WeChat's addresses change and its notices must arrive; the health of a node is asked by machines.
-    let unlimited = path.starts_with("/callback/") || path == "/healthz" || path == "/readyz";
-    if !unlimited && let Err(problem) = limit(app, Limited::Address, Caller::at(asked.ip)).await {
+    if let Err(problem) = count(app, asked, operation).await {
         return problem.into_response();
     }
+    // A traced request has its span before anything is done.
+    if let Some(glance) = operation.and_then(|operation| operation.glance)
+        && asked.method == Method::GET
+        && !asked.trace.is_on()
+        && let Some(response) = glance(app, &asked.uri)
+    {
+        return response;
+    }
+    request.extensions_mut().insert(Origin { ip: asked.ip, id: asked.id });
     if !request.body().is_end_stream() {
         DefaultBodyLimit::max(app.config.server.body_bytes_max).apply(&mut request);
     }
     let work = gate::pass(app.clone(), router, operation, request);
     let mut work = Box::pin(AssertUnwindSafe(work).catch_unwind());
-    // What waits for nobody, such as a hot copy, is answered here and now; a traced request has a span first.
+    // What waits for nobody needs no span and no clock.
     if !asked.trace.is_on()
         && let Poll::Ready(ended) = futures_util::poll!(&mut work)
     {
@@ -106,18 +113,29 @@ async fn within_limits(
     let patience = Duration::from_millis(app.config.server.handler_timeout_ms);
     let span = span.insert(asked.span());
     let outcome = if app.guards.finish_abandoned {
-        // A client that hangs up drops this future. The work runs in a task of its own and is only awaited here, so that
-        // what writes ends in a commit or an undo and never in between. What reads too: a statement that is dropped
-        // while the database prepares it leaves sqlx waiting for the rest of another answer, and the connection never
-        // comes back to the pool.
-        let task = span.in_scope(|| app.spawn(work));
-        tokio::time::timeout(patience, task).await.map(|ended| ended.ok().and_then(Result::ok))
+        tokio::time::timeout(patience, Carried::new(app, work, span.clone())).await.map(Result::ok)
     } else {
         tokio::time::timeout(patience, work).await.map(Result::ok)
     };
     match outcome {
         Ok(ended) => answered(asked, ended),
         Err(_) => Problem::of("server.timeout").retry_after(1).into_response(),
+    }
+}
+
+/// Count the request against the limits that hold for everybody.
+async fn count(app: &App, asked: &Asked, operation: Option<&'static Operation>) -> Result<(), Problem> {
+    let path = asked.uri.path();
+    // WeChat's addresses change and its notices must arrive; the health of a node is asked by machines.
+    let unlimited = path.starts_with("/callback/") || path == "/healthz" || path == "/readyz";
+    if !unlimited {
+        limit(app, Limited::Address, Caller::at(asked.ip)).await?;
+    }
+    match operation {
+        Some(operation) if app.limits.has(Limited::Route) => {
+            limit(app, Limited::Route, Caller::All(operation.name.clone())).await
+        }
+        _ => Ok(()),
     }
 }
 
@@ -154,16 +172,21 @@ fn client_ip(app: &App, request: &Request, peer: IpAddr) -> IpAddr {
     last.map_or(peer, |ip| ip.to_canonical())
 }
 
+/// Headers of an answer that says nothing else about them.
+static USUAL: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let usual = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+    ];
+    usual.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
+});
+
 fn answer_headers(headers: &mut HeaderMap, id: RequestId) {
-    // Room for all of them at once.
-    headers.reserve(8);
+    let own = std::mem::replace(headers, USUAL.clone());
+    headers.extend(own);
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         headers.insert(REQUEST_ID, value);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'"));
 }

@@ -11,7 +11,7 @@ use axum::{
     RequestPartsExt,
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use garde::Validate;
@@ -195,15 +195,22 @@ pub(super) struct Params<T>(
     pub(super) T,
 );
 
-impl<T: DeserializeOwned + Validate<Context = ()>, S: Sync> FromRequestParts<S> for Params<T> {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+impl<T: DeserializeOwned + Validate<Context = ()>> Params<T> {
+    /// Those of an address.
+    pub(super) fn of(uri: &Uri) -> Result<Self, Problem> {
+        let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         let input = serde_urlencoded::Deserializer::new(pairs);
         let params: T = serde_path_to_error::deserialize(input)
             .map_err(|error: serde_path_to_error::Error<_>| field::unread(error.path(), error.inner(), ""))?;
         params.validate().map_err(|report| field::wrong(&report, ""))?;
         Ok(Self(params))
+    }
+}
+
+impl<T: DeserializeOwned + Validate<Context = ()>, S: Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::of(&parts.uri)
     }
 }
 

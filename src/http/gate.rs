@@ -3,8 +3,8 @@
 //! A place is for work. It is not held while a client sends its body, which may take as long as the client likes, and what
 //! is answered at its first glance, from memory, holds it for a moment only and is not measured.
 
-use super::{class::Operation, extract::read_body, limit, problem::Problem};
-use crate::app::{App, Caller, Class, Gate, Limited, Permit, random_number};
+use super::{class::Operation, extract::read_body, problem::Problem};
+use crate::app::{App, Class, Gate, Permit, random_number};
 use axum::{
     Router,
     body::{Body, HttpBody as _},
@@ -33,11 +33,6 @@ pub(super) async fn pass(
     request: Request,
 ) -> Result<Response, Infallible> {
     let Some(operation) = operation else { return router.oneshot(request).await };
-    if app.limits.has(Limited::Route)
-        && let Err(problem) = limit::limit(&app, Limited::Route, Caller::All(operation.name.clone())).await
-    {
-        return Ok(problem.into_response());
-    }
     let gate = app.gates.of(operation.class);
     let is_plain = operation.class == Class::Vital || request.body().is_end_stream();
     let (request, permit) = match is_plain.then(|| gate.try_enter()).flatten() {

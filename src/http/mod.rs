@@ -10,6 +10,7 @@
 mod address;
 mod admin;
 mod callback;
+mod carried;
 mod cart;
 pub mod class;
 mod cloud;
@@ -19,6 +20,7 @@ mod extract;
 mod field;
 mod flag;
 mod gate;
+mod glance;
 mod greeting;
 mod health;
 mod limit;

@@ -11,12 +11,11 @@ use crate::{
         page::Page,
         product::{Category, ListQuery, ProductBrief, ProductDetail, ProductSort},
     },
-    service,
+    service::{self, product::Shown},
 };
 use axum::{
-    body::Bytes,
     extract::State,
-    http::header,
+    http::{Uri, header},
     response::{IntoResponse, Response},
 };
 use garde::Validate;
@@ -49,34 +48,59 @@ pub(super) struct ListParams {
     limit: Option<i64>,
 }
 
-fn json(text: Bytes) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+impl ListParams {
+    fn query(self) -> Result<ListQuery, Problem> {
+        Ok(ListQuery {
+            category: self.category_id,
+            text: self.q.unwrap_or_default().trim().to_lowercase(),
+            sort: self.sort.unwrap_or(ProductSort::Newest),
+            after: place(self.cursor.as_deref())?.map(|place| (place.value, place.id)),
+            limit: rows(self.limit)?,
+        })
+    }
+}
+
+fn answer(shown: Shown) -> Response {
+    match shown {
+        Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Err(refused) => Problem::from(refused).into_response(),
+    }
 }
 
 /// All shelves.
 #[utoipa::path(get, path = "/v1/categories", operation_id = "product.categories", tag = "product",
     responses((status = 200, body = Vec<Category>)))]
-pub(super) async fn categories(State(app): State<App>) -> Result<Response, Problem> {
-    Ok(json(service::product::categories(&app).await?))
+pub(super) async fn categories(State(app): State<App>) -> Response {
+    answer(service::product::categories(&app).await)
 }
 
 /// What is on sale.
 #[utoipa::path(get, path = "/v1/products", operation_id = "product.list", tag = "product", params(ListParams),
     responses((status = 200, body = inline(Page<ProductBrief>))))]
 pub(super) async fn list(State(app): State<App>, Params(params): Params<ListParams>) -> Result<Response, Problem> {
-    let query = ListQuery {
-        category: params.category_id,
-        text: params.q.unwrap_or_default().trim().to_lowercase(),
-        sort: params.sort.unwrap_or(ProductSort::Newest),
-        after: place(params.cursor.as_deref())?.map(|place| (place.value, place.id)),
-        limit: rows(params.limit)?,
-    };
-    Ok(json(service::product::list(&app, &query).await?))
+    Ok(answer(service::product::list(&app, &params.query()?).await))
 }
 
 /// One product with what can be bought of it.
 #[utoipa::path(get, path = "/v1/products/{id}", operation_id = "product.view", tag = "product",
     params(("id" = ProductId, Path)), responses((status = 200, body = ProductDetail)))]
-pub(super) async fn view(State(app): State<App>, Id(id): Id<ProductId>) -> Result<Response, Problem> {
-    Ok(json(service::product::view(&app, id).await?))
+pub(super) async fn view(State(app): State<App>, Id(id): Id<ProductId>) -> Response {
+    answer(service::product::view(&app, id).await)
+}
+
+/// [`categories`] from memory.
+pub(super) fn glance_categories(app: &App, _: &Uri) -> Option<Response> {
+    service::product::held_categories(app).map(answer)
+}
+
+/// [`list`] from memory.
+pub(super) fn glance_list(app: &App, uri: &Uri) -> Option<Response> {
+    let Params(params) = Params::<ListParams>::of(uri).ok()?;
+    service::product::held_list(app, params.query().ok()?).map(answer)
+}
+
+/// [`view`] from memory.
+pub(super) fn glance_view(app: &App, uri: &Uri) -> Option<Response> {
+    let (_, id) = uri.path().rsplit_once('/')?;
+    service::product::held_view(app, id.parse().ok()?).map(answer)
 }

@@ -15,29 +15,40 @@ use crate::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+/// JSON text to be answered as it is.
+pub type Shown = Result<Bytes, Error<ProductRefusal>>;
+
 /// All shelves: JSON of `Vec<Category>`.
-pub async fn categories(app: &App) -> Result<Bytes, Error<ProductRefusal>> {
+pub async fn categories(app: &App) -> Shown {
     let load = || async {
         let list = data::product::categories(&mut app.database.read().await?).await?;
         Ok::<_, Fault>(Some(list))
     };
-    let text = app.cache.get_or_load(&CategoriesKey, load).await?;
-    Ok(text.unwrap_or_else(|| Bytes::from_static(b"[]")))
+    shown(app.cache.get_or_load(&CategoriesKey, load).await?)
+}
+
+/// [`categories`] if this node's memory holds them.
+pub fn held_categories(app: &App) -> Option<Shown> {
+    app.cache.held(&CategoriesKey).map(shown)
 }
 
 /// A page of what is on sale: JSON of `Page<ProductBrief>`.
-pub async fn list(app: &App, query: &ListQuery) -> Result<Bytes, Error<ProductRefusal>> {
+pub async fn list(app: &App, query: &ListQuery) -> Shown {
     let load = || async {
         let asked = ListQuery { limit: query.limit + 1, ..query.clone() };
         let rows = data::product::list(&mut app.database.read().await?, &asked).await?;
         Ok::<_, Fault>(Some(Page::cut(rows, query.limit, |row| data::product::place(row, query.sort))))
     };
-    let text = app.cache.get_or_load(&ProductListKey(query.clone()), load).await?;
-    text.ok_or_else(|| Fault::broken("a list is never absent").into())
+    shown(app.cache.get_or_load(&ProductListKey(query.clone()), load).await?)
+}
+
+/// [`list`] if this node's memory holds it.
+pub fn held_list(app: &App, query: ListQuery) -> Option<Shown> {
+    app.cache.held(&ProductListKey(query)).map(shown)
 }
 
 /// A product as its page shows it: JSON of `ProductDetail`. Only what is on sale is shown.
-pub async fn view(app: &App, id: ProductId) -> Result<Bytes, Error<ProductRefusal>> {
+pub async fn view(app: &App, id: ProductId) -> Shown {
     let load = || async {
         let mut session = app.database.read().await?;
         let Some(product) = data::product::find(&mut session, id).await? else { return Ok(None) };
@@ -47,7 +58,17 @@ pub async fn view(app: &App, id: ProductId) -> Result<Bytes, Error<ProductRefusa
         let skus = data::product::skus(&mut session, id).await?;
         detail(product, skus).map(Some)
     };
-    app.cache.get_or_load(&ProductKey(id), load).await?.ok_or_else(|| ProductRefusal::NotFound.into())
+    shown(app.cache.get_or_load(&ProductKey(id), load).await?)
+}
+
+/// [`view`] if this node's memory holds it, or that there is none.
+pub fn held_view(app: &App, id: ProductId) -> Option<Shown> {
+    app.cache.held(&ProductKey(id)).map(shown)
+}
+
+/// Lists and shelves may be empty but are never absent.
+fn shown(text: Option<Bytes>) -> Shown {
+    text.ok_or_else(|| ProductRefusal::NotFound.into())
 }
 
 fn detail(product: Product, mut skus: Vec<crate::model::product::Sku>) -> Result<ProductDetail, Fault> {
