@@ -14,6 +14,7 @@
 //! **How to add one:** a line in [`TABLE`] and a type in `key.rs` with its name, value and form; `get_or_load` where it is
 //! read; where it is written `service::hot::mark` in the transaction and `service::hot::forget` after the commit.
 
+mod batch;
 mod bells;
 mod breaker;
 pub mod doctor;
@@ -40,12 +41,15 @@ pub use policy::{Eviction, NEGATIVE_MAX, PLACES, Policy, SIGN_IN_BELIEVED, TABLE
 
 use crate::{
     config,
-    model::{hot::Hot, time::Clock},
+    model::{
+        hot::Hot,
+        time::{Clock, Timestamp},
+    },
 };
 use bells::Bells;
 use bytes::Bytes;
 use memory::Memory;
-use room::{Fresh, Room};
+use room::{Fresh, Room, Stamp};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -125,6 +129,43 @@ impl Cache {
         self.memory.room::<K>().find(key, self.memory.now()).map(|held| held.0)
     }
 
+    /// What [`Cache::get_or_load`] gives, if memory or Redis holds it. A question to Redis is shared with all who ask
+    /// meanwhile.
+    pub async fn find<K: Key>(&self, key: &K) -> Option<Option<K::Form>> {
+        if let Some(held) = self.held(key) {
+            return Some(held);
+        }
+        let tiered = self.tiered.as_ref()?;
+        let room = self.memory.room::<K>();
+        let (stamp, looked) = (room.stamp(key), self.memory.now());
+        let found = tiered.find(room, key.name()).await?;
+        self.take(key, (stamp, looked), found)
+    }
+
+    /// Keep and give what Redis held, unless it is over. `stamp` and `looked` are from before Redis was asked.
+    fn take<K: Key>(
+        &self,
+        key: &K,
+        (stamp, looked): (Stamp, Timestamp),
+        found: Found<K::Form>,
+    ) -> Option<Option<K::Form>> {
+        let Found { form, bytes, read, left, .. } = found;
+        let room = self.memory.room::<K>();
+        let age = looked.since(read);
+        let left = left.min(room.budget(form.is_none()).saturating_sub(age));
+        if left.is_zero() {
+            return None;
+        }
+        room.namespace.count_l2_hit(age);
+        let expires = looked.plus(self.life_here(left));
+        room.keep(key, stamp, Fresh { form: form.clone(), bytes, read, expires });
+        Some(form)
+    }
+
+    fn life_here(&self, life: Duration) -> Duration {
+        self.tiered.as_ref().map_or(life, |tiered| tiered.life_here(life))
+    }
+
     /// A value, cached or loaded; `None` when there is no such value, which is remembered for a moment. Fails only as
     /// `load` fails, which is not remembered.
     ///
@@ -158,13 +199,8 @@ impl Cache {
         if let Some(tiered) = &self.tiered {
             let looked = self.memory.now();
             match tiered.look_up(room, &name).await {
-                LookUp::Hit(Found { form, bytes, read, left, .. }) => {
-                    let age = looked.since(read);
-                    let left = left.min(room.budget(form.is_none()).saturating_sub(age));
-                    if !left.is_zero() {
-                        room.namespace.count_l2_hit(age);
-                        let expires = looked.plus(tiered.life_here(left));
-                        room.keep(key, stamp, Fresh { form: form.clone(), bytes, read, expires });
+                LookUp::Hit(found) => {
+                    if let Some(form) = self.take(key, (stamp, looked), found) {
                         return Ok(form);
                     }
                 }
@@ -185,9 +221,9 @@ impl Cache {
             }
             None => (None, None),
         };
-        let life_here = self.tiered.as_ref().map_or(life, |tiered| tiered.life_here(life));
         let bytes = text.as_ref().map_or(0, Bytes::len);
-        let good = room.keep(key, stamp, Fresh { form: form.clone(), bytes, read, expires: read.plus(life_here) });
+        let good =
+            room.keep(key, stamp, Fresh { form: form.clone(), bytes, read, expires: read.plus(self.life_here(life)) });
         drop(turn);
         if let (true, Some(tiered), Some(ticket)) = (good, &self.tiered, ticket) {
             tiered.fill(&room.namespace, &name, &ticket, (read, text.as_ref()), life).await;
@@ -244,6 +280,11 @@ impl Cache {
     /// How the reads went and what is held, for each kind of entry that was used.
     pub fn counts(&self) -> Vec<Counts> {
         self.memory.counts()
+    }
+
+    /// Whether there is a Redis, whether it answers or not.
+    pub fn is_shared(&self) -> bool {
+        self.tiered.is_some()
     }
 
     /// How this node reaches Redis; `None` when it has none.

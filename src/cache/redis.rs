@@ -21,8 +21,8 @@ const GUARD_MS: u64 = 60_000;
 pub(super) const LOAD_MS: u64 = 50;
 /// A connection that is not made, or a reply that has not come, by then never will be.
 const CONNECTION_TIMEOUT: Duration = Duration::from_millis(200);
-/// Hexadecimal digits of the moment of reading.
-const READ_DIGITS: usize = 16;
+/// Hexadecimal digits of the moment of reading, and of the deadline.
+const DIGITS: usize = 16;
 /// What an entry names its writer by. An entry of the same version needs no proof that it can be read.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Between two attempts to connect.
@@ -46,6 +46,7 @@ pub(super) enum LookUp<F = Bytes> {
 }
 
 /// An entry of Redis.
+#[derive(Clone)]
 pub(super) struct Found<F> {
     /// Without one it is a value known not to exist.
     pub(super) form: Option<F>,
@@ -116,18 +117,14 @@ impl Redis {
         answered
     }
 
-    /// What Redis knows. Nearly always it is an entry, and two plain commands are enough; a ticket takes a script.
+    /// What Redis knows, with a ticket to fill in what it does not.
     pub(super) async fn look_up(&self, at: Address<'_>) -> LookUp {
-        let Some(known) = self.peek(at).await else { return LookUp::Failed };
-        if let Some(found) = known {
-            return LookUp::Hit(found);
-        }
         let mut call = self.scripts.look_up.key(entry(at));
         call.key(guard(at)).key(epoch(at.namespace)).key(load(at)).arg(nonce()).arg(GUARD_MS).arg(LOAD_MS);
         let mut manager = self.manager();
         let reply = self.call("look_up", call.invoke_async::<(i64, Vec<u8>, i64, String)>(&mut manager)).await;
         match reply {
-            Some((1, stored, left_ms, _)) => found(&Bytes::from(stored), left_ms).map_or(LookUp::Failed, LookUp::Hit),
+            Some((1, stored, now_ms, _)) => found(&Bytes::from(stored), now_ms).map_or(LookUp::Failed, LookUp::Hit),
             Some((turn, epoch, given_ms, guard)) => {
                 let epoch = String::from_utf8_lossy(&epoch).into_owned();
                 LookUp::Miss(Ticket { epoch, guard, given_ms, first: turn == 0 })
@@ -135,21 +132,32 @@ impl Redis {
             None => LookUp::Failed,
         }
     }
-    /// The entry, if there is a good one; without a reply `None`.
-    #[expect(clippy::option_option, reason = "that Redis does not answer is not that it has nothing")]
-    async fn peek(&self, at: Address<'_>) -> Option<Option<Found<Bytes>>> {
-        let (entry, mut manager) = (entry(at), self.manager());
-        let mut calls = redis::pipe();
-        // The life first: of an entry that is replaced in between it is then the shorter one.
-        calls.cmd("PTTL").arg(&entry).cmd("MGET").arg(&entry).arg(epoch(at.namespace));
-        type Known = (i64, (Option<Bytes>, Option<Bytes>));
-        let (left_ms, (stored, epoch)) = self.call("look_up", calls.query_async::<Known>(&mut manager)).await?;
-        let (Some(stored), Some(epoch)) = (stored, epoch) else { return Some(None) };
-        if left_ms <= 0 || !stored.starts_with(&epoch) {
-            return Some(None);
+    /// The good ones of these entries, in this order, by two plain commands; `None` without a reply. Names of a namespace
+    /// stand together.
+    pub(super) async fn peek(&self, names: &[(&'static str, &String)]) -> Option<Vec<Option<Found<Bytes>>>> {
+        let (mut calls, mut manager) = (redis::pipe(), self.manager());
+        calls.cmd("TIME");
+        for names in names.chunk_by(|(one, _), (other, _)| one == other) {
+            let Some((namespace, _)) = names.first() else { continue };
+            calls.cmd("MGET").arg(epoch(namespace));
+            for (namespace, name) in names {
+                calls.arg(entry(Address { namespace, name }));
+            }
         }
-        // One that is not ours at all is a miss, as one that has ended.
-        Some(found(&stored.slice(epoch.len()..), left_ms))
+        let reply = self.call("peek", calls.query_async::<Vec<redis::Value>>(&mut manager)).await?;
+        let mut replies = reply.into_iter();
+        let (seconds, micros): (i64, i64) = redis::from_redis_value(replies.next()?).ok()?;
+        let now_ms = seconds * 1_000 + micros / 1_000;
+        let mut all = Vec::with_capacity(names.len());
+        for reply in replies {
+            let stored: Vec<Option<Bytes>> = redis::from_redis_value(reply).ok()?;
+            let (epoch, stored) = stored.split_first()?;
+            all.extend(stored.iter().map(|stored| {
+                let (stored, epoch) = (stored.as_ref()?, epoch.as_ref()?);
+                found(&stored.slice(stored.strip_prefix(&**epoch).map(|_| epoch.len())?..), now_ms)
+            }));
+        }
+        (all.len() == names.len()).then_some(all)
     }
     /// Fill an entry; `false` when Redis may not have heard. It dies `life` after the **ticket** was given, which was
     /// before its value was read.
@@ -164,7 +172,7 @@ impl Redis {
         let deadline_ms = ticket.given_ms.saturating_add(i64::try_from(life.as_millis()).unwrap_or(i64::MAX));
         let mut call = self.scripts.fill.key(entry(at));
         call.key(guard(at)).key(epoch(at.namespace)).key(load(at));
-        let mut stored = format!("{:0READ_DIGITS$x}{VERSION}\n", read.0).into_bytes();
+        let mut stored = format!("{:0DIGITS$x}{deadline_ms:0DIGITS$x}{VERSION}\n", read.0).into_bytes();
         stored.extend_from_slice(text.map_or(&[], |text| text));
         call.arg(&ticket.epoch).arg(&ticket.guard).arg(deadline_ms).arg(stored).arg(u8::from(guarded));
         let mut manager = self.manager();
@@ -233,13 +241,17 @@ impl Redis {
     }
 }
 
-/// Takes the moment of reading and the writer's version off what is stored.
-fn found(stored: &Bytes, left_ms: i64) -> Option<Found<Bytes>> {
-    let read = std::str::from_utf8(stored.get(..READ_DIGITS)?).ok()?;
-    let read = Timestamp(i64::from_str_radix(read, 16).ok()?);
-    let end = READ_DIGITS + stored[READ_DIGITS..].iter().position(|byte| *byte == b'\n')?;
-    let (same_version, text) = (stored[READ_DIGITS..end] == *VERSION.as_bytes(), stored.slice(end + 1..));
-    let (bytes, left) = (text.len(), Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)));
+/// Takes the moment of reading, the deadline and the writer's version off what is stored.
+fn found(stored: &Bytes, now_ms: i64) -> Option<Found<Bytes>> {
+    let number = |at: usize| {
+        let digits = std::str::from_utf8(stored.get(at..at + DIGITS)?).ok()?;
+        i64::from_str_radix(digits, 16).ok()
+    };
+    let (read, deadline_ms) = (Timestamp(number(0)?), number(DIGITS)?);
+    let (begin, end) = (2 * DIGITS, stored.iter().position(|byte| *byte == b'\n')?);
+    let (same_version, text) = (stored.get(begin..end)? == VERSION.as_bytes(), stored.slice(end + 1..));
+    let left = Duration::from_millis(u64::try_from(deadline_ms - now_ms).unwrap_or(0));
+    let bytes = text.len();
     Some(Found { form: (!text.is_empty()).then_some(text), bytes, same_version, read, left })
 }
 

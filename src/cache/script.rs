@@ -6,7 +6,7 @@
 //!
 //! | key | holds | lives |
 //! | --- | --- | --- |
-//! | `weizhan:entry:{n}:k` | the epoch it was filled in, when its value was read, the version of the program, then the JSON text; no text is a value known not to exist | the rest of its budget |
+//! | `weizhan:entry:{n}:k` | the epoch it was filled in, when its value was read, its deadline, the version of the program, then the JSON text; no text is a value known not to exist | the rest of its budget |
 //! | `weizhan:guard:{n}:k` | the nonce of the key, changed by each invalidation | a minute |
 //! | `weizhan:load:{n}:k` | that some node loads it now | until it is filled, at most 50 ms |
 //! | `weizhan:epoch:{n}` | the nonce of the namespace; entries of another epoch do not count | for ever |
@@ -19,7 +19,7 @@
 use redis::Script;
 
 /// The entry, or a ticket to fill it: KEYS entry, guard, epoch, load; ARGV a fresh nonce, life of a guard, of a load.
-/// Replies {1, when, version and text, milliseconds left, ''}, or {0, epoch, present moment, guard} to who may load first, or the same with
+/// Replies {1, all but the epoch, present moment, ''}, or {0, epoch, present moment, guard} to who may load first, or the same with
 /// 2 to who comes second.
 const LOOK_UP: &str = "
 local epoch = redis.call('GET', KEYS[3])
@@ -28,8 +28,10 @@ if not epoch then
   redis.call('SET', KEYS[3], epoch)
 end
 local stored = redis.call('GET', KEYS[1])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if stored and string.sub(stored, 1, #epoch) == epoch then
-  return {1, string.sub(stored, #epoch + 1), redis.call('PTTL', KEYS[1]), ''}
+  return {1, string.sub(stored, #epoch + 1), now, ''}
 end
 local guard = redis.call('GET', KEYS[2])
 if not guard then
@@ -37,10 +39,9 @@ if not guard then
   redis.call('SET', KEYS[2], guard, 'PX', ARGV[2])
 end
 local first = redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[3])
-local time = redis.call('TIME')
-return {first and 0 or 2, epoch, time[1] * 1000 + math.floor(time[2] / 1000), guard}";
+return {first and 0 or 2, epoch, now, guard}";
 
-/// Fill an entry if nothing was forgotten meanwhile: KEYS as above; ARGV epoch, guard, deadline, when, version and text, whether
+/// Fill an entry if nothing was forgotten meanwhile: KEYS as above; ARGV epoch, guard, deadline, all but the epoch, whether
 /// tickets are looked at.
 const FILL: &str = "
 redis.call('DEL', KEYS[4])

@@ -3,6 +3,7 @@
 pub(super) use super::redis::{Found, LookUp, Ticket};
 use super::{
     Error, Form, Key, Reach,
+    batch::Batch,
     bells::Bells,
     links::{DEAF_LIFE_MAX, Ear, Links, Way},
     memory::Memory,
@@ -25,6 +26,7 @@ pub(super) struct Tiered {
     memory: Arc<Memory>,
     redis: Arc<Redis>,
     links: Arc<Links>,
+    batch: Arc<Batch>,
     /// Ends when the cache is dropped.
     _tasks: JoinSet<()>,
 }
@@ -44,7 +46,9 @@ impl Tiered {
         tasks.spawn(ear.clone().listen(Way::Tracking));
         tasks.spawn(ear.listen(Way::Published));
         tasks.spawn(come_back(redis.clone(), memory.clone()));
-        Ok(Self { memory, redis, links, _tasks: tasks })
+        let batch = Arc::<Batch>::default();
+        tasks.spawn(batch.clone().ask(redis.clone()));
+        Ok(Self { memory, redis, links, batch, _tasks: tasks })
     }
     pub(super) async fn tell(&self, topic: &str) {
         self.redis.tell(topic).await;
@@ -65,6 +69,14 @@ impl Tiered {
         if self.links.hears() { life } else { life.min(DEAF_LIFE_MAX) }
     }
 
+    /// The entry, if Redis has one. Whoever loads when there is none asks [`Self::look_up`].
+    pub(super) async fn find<K: Key>(&self, room: &Room<K>, name: String) -> Option<Found<K::Form>> {
+        let namespace = &room.namespace;
+        if !self.redis.breaker.allows() || namespace.unsettled().is_some() {
+            return None;
+        }
+        readable::<K>(self.batch.find(namespace.name, name).await?)
+    }
     /// What Redis knows. When another node is loading the same, wait for what it finds, but not for long. An entry that this
     /// version of the program cannot read, written by another one during an update, counts as not to be had: it is neither
     /// shown nor overwritten, and dies by its budget.
@@ -75,16 +87,14 @@ impl Tiered {
         }
         loop {
             match self.redis.look_up(Address { namespace: namespace.name, name }).await {
-                LookUp::Hit(Found { form, bytes, same_version, read, left }) => {
-                    let form = match form.map(|text| K::Form::read(text, same_version)) {
-                        None => None,
-                        Some(Some(form)) => Some(form),
-                        Some(None) => {
+                LookUp::Hit(found) => {
+                    return readable::<K>(found).map_or_else(
+                        || {
                             tracing::warn!(namespace = namespace.name, "Redis holds an entry that cannot be read");
-                            return LookUp::Failed;
-                        }
-                    };
-                    return LookUp::Hit(Found { form, bytes, same_version, read, left });
+                            LookUp::Failed
+                        },
+                        LookUp::Hit,
+                    );
                 }
                 LookUp::Miss(ticket) if ticket.first || waited >= Duration::from_millis(LOAD_MS) => {
                     return LookUp::Miss(ticket);
@@ -139,6 +149,15 @@ impl Tiered {
         }
         settled
     }
+}
+
+fn readable<K: Key>(found: Found<Bytes>) -> Option<Found<K::Form>> {
+    let Found { form, bytes, same_version, read, left } = found;
+    let form = match form {
+        Some(text) => Some(K::Form::read(text, same_version)?),
+        None => None,
+    };
+    Some(Found { form, bytes, same_version, read, left })
 }
 
 /// Try whether Redis is back while nobody calls it, and make good what it missed before anybody reads it again.

@@ -2,10 +2,12 @@
 
 use super::{
     extract::{Id, Params, place, rows},
+    glance::Glanced,
     problem::Problem,
 };
 use crate::{
     app::App,
+    cache::{CategoriesKey, ProductKey, ProductListKey},
     model::{
         id::{CategoryId, ProductId},
         page::Page,
@@ -60,7 +62,8 @@ impl ListParams {
     }
 }
 
-fn answer(shown: Shown) -> Response {
+/// What is shown, or why it is not.
+pub(super) fn answer(shown: Shown) -> Response {
     match shown {
         Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
         Err(refused) => Problem::from(refused).into_response(),
@@ -88,19 +91,21 @@ pub(super) async fn view(State(app): State<App>, Id(id): Id<ProductId>) -> Respo
     answer(service::product::view(&app, id).await)
 }
 
-/// [`categories`] from memory.
-pub(super) fn glance_categories(app: &App, _: &Uri) -> Option<Response> {
-    service::product::held_categories(app).map(answer)
+impl Glanced for CategoriesKey {
+    fn of(_: &Uri) -> Option<Self> {
+        Some(Self)
+    }
 }
 
-/// [`list`] from memory.
-pub(super) fn glance_list(app: &App, uri: &Uri) -> Option<Response> {
-    let Params(params) = Params::<ListParams>::of(uri).ok()?;
-    service::product::held_list(app, params.query().ok()?).map(answer)
+impl Glanced for ProductListKey {
+    fn of(uri: &Uri) -> Option<Self> {
+        let Params(params) = Params::<ListParams>::of(uri).ok()?;
+        params.query().ok().map(Self)
+    }
 }
 
-/// [`view`] from memory.
-pub(super) fn glance_view(app: &App, uri: &Uri) -> Option<Response> {
-    let (_, id) = uri.path().rsplit_once('/')?;
-    service::product::held_view(app, id.parse().ok()?).map(answer)
+impl Glanced for ProductKey {
+    fn of(uri: &Uri) -> Option<Self> {
+        uri.path().rsplit_once('/')?.1.parse().ok().map(Self)
+    }
 }

@@ -27,11 +27,6 @@ pub async fn categories(app: &App) -> Shown {
     shown(app.cache.get_or_load(&CategoriesKey, load).await?)
 }
 
-/// [`categories`] if this node's memory holds them.
-pub fn held_categories(app: &App) -> Option<Shown> {
-    app.cache.held(&CategoriesKey).map(shown)
-}
-
 /// A page of what is on sale: JSON of `Page<ProductBrief>`.
 pub async fn list(app: &App, query: &ListQuery) -> Shown {
     let load = || async {
@@ -40,11 +35,6 @@ pub async fn list(app: &App, query: &ListQuery) -> Shown {
         Ok::<_, Fault>(Some(Page::cut(rows, query.limit, |row| data::product::place(row, query.sort))))
     };
     shown(app.cache.get_or_load(&ProductListKey(query.clone()), load).await?)
-}
-
-/// [`list`] if this node's memory holds it.
-pub fn held_list(app: &App, query: ListQuery) -> Option<Shown> {
-    app.cache.held(&ProductListKey(query)).map(shown)
 }
 
 /// A product as its page shows it: JSON of `ProductDetail`. Only what is on sale is shown.
@@ -61,9 +51,14 @@ pub async fn view(app: &App, id: ProductId) -> Shown {
     shown(app.cache.get_or_load(&ProductKey(id), load).await?)
 }
 
-/// [`view`] if this node's memory holds it, or that there is none.
-pub fn held_view(app: &App, id: ProductId) -> Option<Shown> {
-    app.cache.held(&ProductKey(id)).map(shown)
+/// What the reads above give, if this node's memory holds it.
+pub fn held<K: Key<Form = Bytes>>(app: &App, key: &K) -> Option<Shown> {
+    app.cache.held(key).map(shown)
+}
+
+/// What the reads above give, if the cache holds it.
+pub async fn find<K: Key<Form = Bytes>>(app: &App, key: &K) -> Option<Shown> {
+    app.cache.find(key).await.map(shown)
 }
 
 /// Lists and shelves may be empty but are never absent.
