@@ -59,17 +59,17 @@ impl Routes {
             Self { all: Vec::new(), by_path: matchit::Router::new(), other: ("other".to_owned(), Route::default()) };
         for path in paths {
             // Two that the router itself could not tell apart do not occur: it would not have been built.
-            if routes.by_path.insert(path.clone(), routes.all.len()).is_ok() {
-                routes.all.push((path, Route::default()));
-            }
+            let known = routes.by_path.insert(path.clone(), routes.all.len());
+            debug_assert!(known.is_ok(), "{path}");
+            routes.all.push((path, Route::default()));
         }
         routes
     }
-    /// The route that takes this path, with its template.
-    pub fn find(&self, path: &str) -> (&str, &Route) {
+    /// The route that takes this path, with its template; and its place among those given to [`Routes::new`].
+    pub fn find(&self, path: &str) -> (&str, &Route, Option<usize>) {
         let place = self.by_path.at(path).ok().map(|found| *found.value);
         let (template, route) = place.and_then(|place| self.all.get(place)).unwrap_or(&self.other);
-        (template, route)
+        (template, route, place)
     }
     /// All of them with their templates; `other` for what no route took.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Route)> {
@@ -153,9 +153,9 @@ mod tests {
     #[test]
     fn a_route_counts_by_method_and_end_and_strangers_share_one() {
         let routes = Routes::new(["/v1/orders/{id}".to_owned()]);
-        let (template, route) = routes.find("/v1/orders/42");
+        let (template, route, place) = routes.find("/v1/orders/42");
         route.timing(0, 1).note(Duration::from_millis(1));
-        assert_eq!(template, "/v1/orders/{id}");
+        assert_eq!((template, place), ("/v1/orders/{id}", Some(0)));
         for stranger in ["/nowhere", "/v1/orders/42/more"] {
             routes.find(stranger).1.timing(1, 3).note(Duration::ZERO);
         }

@@ -124,19 +124,14 @@ impl Cache {
         Ok(Self { memory, bells, tiered })
     }
 
-    /// What [`Cache::get_or_load`] gives, if memory holds it. Counted as a read only then.
-    pub fn held<K: Key>(&self, key: &K) -> Option<Option<K::Form>> {
-        self.memory.room::<K>().find(key, self.memory.now()).map(|held| held.0)
-    }
-
     /// What [`Cache::get_or_load`] gives, if memory or Redis holds it. A question to Redis is shared with all who ask
     /// meanwhile.
     pub async fn find<K: Key>(&self, key: &K) -> Option<Option<K::Form>> {
-        if let Some(held) = self.held(key) {
-            return Some(held);
+        let room = self.memory.room::<K>();
+        if let Some(held) = room.find(key, self.memory.now()) {
+            return Some(held.0);
         }
         let tiered = self.tiered.as_ref()?;
-        let room = self.memory.room::<K>();
         let (stamp, looked) = (room.stamp(key), self.memory.now());
         let found = tiered.find(room, key.name()).await?;
         self.take(key, (stamp, looked), found)
@@ -280,11 +275,6 @@ impl Cache {
     /// How the reads went and what is held, for each kind of entry that was used.
     pub fn counts(&self) -> Vec<Counts> {
         self.memory.counts()
-    }
-
-    /// Whether there is a Redis, whether it answers or not.
-    pub fn is_shared(&self) -> bool {
-        self.tiered.is_some()
     }
 
     /// How this node reaches Redis; `None` when it has none.

@@ -7,10 +7,7 @@ use super::{
 };
 use crate::app::Class::{self, Browse, Bulk, Money, Vital};
 use axum::http::Method;
-use std::{
-    collections::HashMap,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
 /// Operations by class.
 pub const TABLE: &[(Class, &[&str])] = &[
@@ -119,10 +116,11 @@ pub(super) struct Operation {
     pub(super) glance: Option<Glance>,
 }
 
-/// The operations by path, from the document.
-static OPERATIONS: LazyLock<HashMap<String, Vec<Operation>>> = LazyLock::new(|| {
-    let mut found: HashMap<String, Vec<Operation>> = HashMap::new();
+/// The operations of each path, from the document.
+static OPERATIONS: LazyLock<Vec<(String, Vec<Operation>)>> = LazyLock::new(|| {
+    let mut all = Vec::new();
     for (path, item) in route::document().paths.paths {
+        let mut found = Vec::new();
         let methods = [
             (Method::GET, item.get),
             (Method::PUT, item.put),
@@ -135,20 +133,26 @@ static OPERATIONS: LazyLock<HashMap<String, Vec<Operation>>> = LazyLock::new(|| 
             let id = operation.operation_id.unwrap_or_default();
             let (class, glance) = (of_operation(&id).unwrap_or(Bulk), glance::of_operation(&id));
             let name = format!("{method} {path}").into();
-            found.entry(path.clone()).or_default().push(Operation { method, class, name, glance });
+            found.push(Operation { method, class, name, glance });
         }
+        all.push((path, found));
     }
-    found
+    all
 });
 
-/// The operation behind the path of a route; none for pages, and for what there is not.
-pub(super) fn of_route(path: &str, method: &Method) -> Option<&'static Operation> {
+/// The paths of all operations.
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    OPERATIONS.iter().map(|(path, _)| path.as_str())
+}
+
+/// The operation behind a path, by its place among [`paths`]; none for pages, and for what there is not.
+pub(super) fn of_route(place: Option<usize>, method: &Method) -> Option<&'static Operation> {
     // A route that takes GET answers HEAD too.
     let method = if method == Method::HEAD { &Method::GET } else { method };
-    OPERATIONS.get(path)?.iter().find(|one| one.method == *method)
+    OPERATIONS.get(place?)?.1.iter().find(|one| one.method == *method)
 }
 
 /// Whether there is an operation of this name: `POST /v1/orders`.
 pub(super) fn is_operation(name: &str) -> bool {
-    OPERATIONS.values().flatten().any(|one| *one.name == *name)
+    OPERATIONS.iter().flat_map(|(_, operations)| operations).any(|one| *one.name == *name)
 }

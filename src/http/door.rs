@@ -5,7 +5,7 @@ use super::{
     class::{self, Operation},
     cloud,
     extract::Origin,
-    gate,
+    gate, glance,
     limit::limit,
     measure,
     problem::{Problem, render},
@@ -30,7 +30,7 @@ use std::{
     panic::AssertUnwindSafe,
     sync::LazyLock,
     task::Poll,
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tracing::{Span, field::Empty};
 
@@ -60,23 +60,22 @@ impl Asked {
 /// Take a request in, have it answered, and finish the answer. All requests come this way, and no layer of the router
 /// stands around it: what a hot copy is answered from costs less than one.
 pub(super) async fn pass(app: App, router: Router, peer: SocketAddr, mut request: Request) -> Response {
-    let (started, version) = (Instant::now(), request.version());
-    let measured = measure::begin(&app, &request, started);
+    let (measured, version) = (measure::begin(&app, &request), request.version());
     let ip = cloud::admit(app.config.server.cloud_run, &mut request)
         .unwrap_or_else(|| client_ip(&app, &request, peer.ip().to_canonical()));
     let (method, uri, trace) = (request.method().clone(), request.uri().clone(), Trace::of(&request, measured.route()));
     let asked = Asked { id: RequestId::random(), ip, method, uri, trace };
     let mut span = None;
-    let operation = class::of_route(measured.route(), &asked.method);
+    let operation = class::of_route(measured.place(), &asked.method);
     let response = within_limits(&app, &asked, &mut span, (router, operation), request).await;
-    measured.end(&response);
+    let took = measured.end(&response);
     let mut response = render(response, asked.uri.path(), asked.id.as_str());
     answer_headers(response.headers_mut(), asked.id);
     if app.is_stopping() && version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     asked.trace.end(span.as_ref(), response.status());
-    log(&app, &asked, span, &response, started.elapsed());
+    log(&app, &asked, span, &response, took);
     response
 }
 
@@ -93,7 +92,7 @@ async fn within_limits(
     // A traced request has its span before anything is done.
     if let Some(glance) = operation.and_then(|operation| operation.glance)
         && !asked.trace.is_on()
-        && let Some(response) = glance.answer(app, &asked.method, &asked.uri).await
+        && let Some(response) = glance::answer(app, glance, &asked.method, &asked.uri).await
     {
         return response;
     }

@@ -2,18 +2,19 @@
 
 use super::{
     extract::{Id, Params, place, rows},
-    glance::Glanced,
     problem::Problem,
 };
 use crate::{
     app::App,
-    cache::{CategoriesKey, ProductKey, ProductListKey},
     model::{
         id::{CategoryId, ProductId},
         page::Page,
         product::{Category, ListQuery, ProductBrief, ProductDetail, ProductSort},
     },
-    service::{self, product::Shown},
+    service::{
+        self,
+        product::{Show, Shown},
+    },
 };
 use axum::{
     extract::State,
@@ -91,21 +92,13 @@ pub(super) async fn view(State(app): State<App>, Id(id): Id<ProductId>) -> Respo
     answer(service::product::view(&app, id).await)
 }
 
-impl Glanced for CategoriesKey {
-    fn of(_: &Uri) -> Option<Self> {
-        Some(Self)
-    }
+/// What [`list`] is asked for.
+pub(super) fn list_at(uri: &Uri) -> Option<Show> {
+    let Params(params) = Params::<ListParams>::of(uri).ok()?;
+    params.query().ok().map(Show::List)
 }
 
-impl Glanced for ProductListKey {
-    fn of(uri: &Uri) -> Option<Self> {
-        let Params(params) = Params::<ListParams>::of(uri).ok()?;
-        params.query().ok().map(Self)
-    }
-}
-
-impl Glanced for ProductKey {
-    fn of(uri: &Uri) -> Option<Self> {
-        uri.path().rsplit_once('/')?.1.parse().ok().map(Self)
-    }
+/// What [`view`] is asked for.
+pub(super) fn product_at(uri: &Uri) -> Option<Show> {
+    uri.path().rsplit_once('/')?.1.parse().ok().map(Show::Product)
 }

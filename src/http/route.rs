@@ -119,7 +119,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 /// The router of a node; what a request passes before it stands in `door`.
 pub fn router(app: &App) -> Router {
     let (routes, document) = all().split_for_parts();
-    measure::prepare(app, &document);
+    measure::prepare(app);
     routes
         .merge(docs::routes(&openapi::finish(document)))
         .fallback(async || Problem::of("http.not_found"))

@@ -51,14 +51,25 @@ pub async fn view(app: &App, id: ProductId) -> Shown {
     shown(app.cache.get_or_load(&ProductKey(id), load).await?)
 }
 
-/// What the reads above give, if this node's memory holds it.
-pub fn held<K: Key<Form = Bytes>>(app: &App, key: &K) -> Option<Shown> {
-    app.cache.held(key).map(shown)
+/// What is answered from the cache.
+#[derive(Debug)]
+pub enum Show {
+    /// [`categories`].
+    Categories,
+    /// [`list`].
+    List(ListQuery),
+    /// [`view`].
+    Product(ProductId),
 }
 
-/// What the reads above give, if the cache holds it.
-pub async fn find<K: Key<Form = Bytes>>(app: &App, key: &K) -> Option<Shown> {
-    app.cache.find(key).await.map(shown)
+/// The same answer if the cache holds it; nothing is loaded.
+pub async fn hot(app: &App, show: Show) -> Option<Shown> {
+    let text = match show {
+        Show::Categories => app.cache.find(&CategoriesKey).await,
+        Show::List(query) => app.cache.find(&ProductListKey(query)).await,
+        Show::Product(id) => app.cache.find(&ProductKey(id)).await,
+    };
+    text.map(shown)
 }
 
 /// Lists and shelves may be empty but are never absent.

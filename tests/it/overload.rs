@@ -71,6 +71,37 @@ async fn what_finds_no_room_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_memory_holds_is_answered_although_no_place_is_left() {
+    let app = small().await;
+    let goods = app.goods(100, 5).await;
+    let known = format!("/v1/products/{}", goods.product_id);
+    let paths = [&known, "/v1/products/404", "/v1/products?limit=3&q=T", "/v1/products", "/v1/categories"];
+    let ask = async |path: &str| {
+        let mut answer = app.nobody().get(path).send().await;
+        for changing in ["x-request-id", "date"] {
+            assert!(answer.headers.remove(changing).is_some(), "{changing}");
+        }
+        let mut body = answer.body();
+        if let Some(problem) = body.as_object_mut() {
+            problem.remove("request_id");
+        }
+        (answer.status, answer.headers, body)
+    };
+    let mut from_handlers = Vec::new();
+    for path in paths {
+        from_handlers.push(ask(path).await);
+    }
+    let filled = fill(&app, Class::Browse).await;
+    for (path, expected) in paths.into_iter().zip(from_handlers) {
+        assert_eq!(ask(path).await, expected, "{path}");
+    }
+    app.nobody().get("/v1/products?limit=4").send().await.expect_problem(503, "server.busy");
+    assert_eq!(app.nobody().request(Method::HEAD, &known).send().await.status, 503, "a handler answers HEAD");
+    drop(filled);
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refusals_come_before_the_body_and_the_token_are_looked_at() {
     let app = small().await;
     let filled = fill(&app, Class::Money).await;

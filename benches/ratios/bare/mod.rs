@@ -16,7 +16,7 @@ use axum::{
 };
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use std::{net::Ipv4Addr, path::Path};
+use std::{net::Ipv4Addr, path::Path, time::Duration};
 pub use tables::fill;
 use tokio::net::TcpListener;
 use weizhan::wechat::pay::sign::{ApiV3Key, PublicKey, reply_message};
@@ -43,6 +43,9 @@ pub struct Settings {
     /// Signs tokens.
     pub token_key: String,
 }
+
+/// How old a hot copy may be: as old as the server's by default. A cache that never looks again would not do the same work.
+const STALE: Duration = Duration::from_secs(3);
 
 /// What a token says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -102,8 +105,8 @@ impl Tools {
             notices: (PublicKey::from_pem(&settings.public_key)?, ApiV3Key::new(&settings.api_v3_key)?),
             verify: (DecodingKey::from_secret(settings.token_key.as_bytes()), Validation::new(Algorithm::HS256)),
             redis,
-            products: moka::sync::Cache::new(50_000),
-            lists: moka::sync::Cache::new(5_000),
+            products: moka::sync::Cache::builder().max_capacity(50_000).time_to_live(STALE).build(),
+            lists: moka::sync::Cache::builder().max_capacity(5_000).time_to_live(STALE).build(),
             settings,
         })
     }

@@ -1,6 +1,6 @@
 //! What a node finds in Redis, and how it hears what the others forgot.
 
-use super::{Node, Number, all_have_heard, hears, private_redis, raw, until};
+use super::{Node, Number, all_have_heard, hears, number, private_redis, raw, until};
 use std::{convert::Infallible, time::Duration};
 use tokio::sync::oneshot;
 
@@ -17,6 +17,34 @@ async fn a_value_is_loaded_once_for_all_nodes() {
     assert_eq!(other.read(9, Some(3)).await, (Some(2), false));
     assert_eq!(one.read(50, None).await, (None, true));
     assert_eq!(other.read(50, Some(1)).await, (None, false), "that there is none is known too");
+}
+
+#[tokio::test]
+async fn many_who_look_at_once_ask_redis_together() {
+    let Some(redis) = private_redis() else { return };
+    let nodes = [Node::new(&redis).await, Node::new(&redis).await];
+    let [one, other] = &nodes;
+    for key in 0..40 {
+        assert!(one.load(key, (key != 7).then_some(key)).await.1);
+    }
+    let mut raw = raw(&redis).await;
+    let calls = async |raw: &mut redis::aio::MultiplexedConnection| {
+        let text: String = redis::cmd("INFO").arg("commandstats").query_async(raw).await.expect("info");
+        let line = text.lines().find_map(|line| line.strip_prefix("cmdstat_mget:calls=")).unwrap_or("0,");
+        line.split(',').next().and_then(|calls| calls.parse::<u64>().ok()).expect("a number")
+    };
+    let before = calls(&mut raw).await;
+    // Each key is asked for ten times, in one moment.
+    let finds = (0..400).map(|number| async move { (number % 50, other.cache.find(&Number(number % 50)).await) });
+    for (key, found) in futures_util::future::join_all(finds).await {
+        let expected = (key < 40).then(|| (key != 7).then_some(key));
+        assert_eq!(found.map(|held| held.map(|text| number(&text))), expected, "{key}");
+    }
+    assert_eq!(calls(&mut raw).await, before + 1);
+    assert!(one.cache.forget(&Number(3)).await);
+    all_have_heard(&nodes).await;
+    assert_eq!(other.cache.find(&Number(3)).await, None);
+    assert_eq!(other.load(3, Some(4)).await, (Some(4), true));
 }
 
 #[tokio::test]

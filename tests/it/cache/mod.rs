@@ -75,8 +75,16 @@ impl Node {
         Self { cache, clock }
     }
 
-    /// Read a key while the database says `row`: what was answered, and whether the database was asked.
+    /// Read a key as a request does, while the database says `row`: what was answered, and whether the database was asked.
     async fn read(&self, key: u64, row: Option<u64>) -> (Option<u64>, bool) {
+        if let Some(held) = self.cache.find(&Number(key)).await {
+            return (held.map(|text| number(&text)), false);
+        }
+        self.load(key, row).await
+    }
+
+    /// The same without a glance at what the cache holds.
+    async fn load(&self, key: u64, row: Option<u64>) -> (Option<u64>, bool) {
         let mut asked = false;
         let load = async || {
             asked = true;

@@ -145,7 +145,13 @@ async fn reader(round: Arc<Round>, key: usize, mut written: watch::Receiver<usiz
         }
         Ok::<_, Infallible>(Some(row))
     };
-    let seen = nodes[seed.below(NODES)].cache.get_or_load(&Number(key as u64), load).await.expect("never fails");
+    let cache = &nodes[seed.below(NODES)].cache;
+    // Half of them look first at what is held, as a request does.
+    let held = if seed.one_in(2) { cache.find(&Number(key as u64)).await } else { None };
+    let seen = match held {
+        Some(seen) => seen,
+        None => cache.get_or_load(&Number(key as u64), load).await.expect("never fails"),
+    };
     assert!(number(&seen.expect("a row")) <= rows[key].load(SeqCst));
 }
 
