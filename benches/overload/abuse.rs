@@ -7,7 +7,7 @@ use crate::{
     world::World,
 };
 use comfy_table::{Cell, CellAlignment, Table, presets};
-use std::{net::Ipv4Addr, time::Duration};
+use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -18,6 +18,8 @@ use tokio::{
 const RATE: f64 = 300.0;
 /// How much longer they may take.
 const SLOWER_MAX: f64 = 1.2;
+/// Each harm comes so many times: what else the machine does in one of them says nothing. An odd number has a middle.
+const ROUNDS: usize = 3;
 
 /// One who means harm: what it says, and what it says again and again after that, until it is sent away. Then it comes back.
 struct Harm {
@@ -80,6 +82,7 @@ pub async fn measure(cores: Cores, time: Duration) -> anyhow::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
     table.set_header(["beside", "good", "other", "p50 ms", "p99 ms", "p99 to that alone"]);
+    let mut parts = BTreeMap::<_, Vec<f64>>::new();
     let ask = || {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some ten thousand")]
         let count = (RATE * time.as_secs_f64()).ceil() as usize;
@@ -87,7 +90,7 @@ pub async fn measure(cores: Cores, time: Duration) -> anyhow::Result<()> {
         drive(port, requests, RATE, 200, time)
     };
     drop(ask().await?);
-    for harm in harms() {
+    for (harm, _) in harms().iter().flat_map(|harm| (0..ROUNDS).map(move |round| (harm, round))) {
         // Alone before and after each: the machine drifts.
         let before = ask().await?;
         let mut harmful = JoinSet::new();
@@ -114,9 +117,15 @@ pub async fn measure(cores: Cores, time: Duration) -> anyhow::Result<()> {
             / (before.good_percentile(99) + after.good_percentile(99)).max(1) as f64;
         row(&mut table, "nobody", &before, None);
         row(&mut table, harm.name, &beside, Some(part));
+        parts.entry(harm.name).or_default().push(part);
     }
     println!("{table}");
-    println!("p99 beside harm is to stay within {:.0} % of that alone", SLOWER_MAX * 100.0);
+    for (name, mut parts) in parts {
+        parts.sort_by(f64::total_cmp);
+        let middle = parts[parts.len() / 2];
+        let verdict = if middle <= SLOWER_MAX { "holds:" } else { "MISSED:" };
+        println!("{verdict} beside {name}, p99 is {:.0} % of that alone (median of {ROUNDS})", middle * 100.0);
+    }
     Ok(())
 }
 
