@@ -41,6 +41,7 @@ pub mod audit;
 pub mod cache;
 pub mod call;
 pub mod cart;
+pub mod event;
 pub mod flag;
 pub mod idempotency;
 pub mod job;
@@ -80,6 +81,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     cache::STATEMENTS,
     cart::STATEMENTS,
     clock::STATEMENTS,
+    event::STATEMENTS,
     flag::STATEMENTS,
     idempotency::STATEMENTS,
     job::STATEMENTS,

@@ -14,6 +14,7 @@ pub mod refusal;
 pub mod address;
 pub mod call;
 pub mod cart;
+pub mod event;
 pub mod flag;
 pub mod hot;
 pub mod id;
