@@ -6,7 +6,7 @@ use super::App;
 use crate::{
     config::{Config, Live},
     data,
-    model::flag::Flags,
+    model::{binding::Binding, flag::Flags},
 };
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub live: Live,
     /// The flags.
     pub flags: Flags,
+    /// Which queue takes which jobs.
+    pub bindings: Vec<Binding>,
 }
 
 /// The snapshot of this node, which is replaced whole.
@@ -31,7 +33,7 @@ impl Settings {
     pub const CHANGED: &'static str = "settings";
     /// What the files say.
     pub fn new(config: &Config) -> Self {
-        let first = Snapshot { version: 0, live: Live::of(config), flags: Flags::default() };
+        let first = Snapshot { version: 0, live: Live::of(config), flags: Flags::default(), bindings: Vec::new() };
         Self(watch::Sender::new(Arc::new(first)))
     }
     /// The present snapshot.
@@ -66,7 +68,7 @@ impl App {
         if version <= present {
             return Ok(false);
         }
-        let mut snapshot = Snapshot { version, live: Live::of(&self.config), flags: Flags::default() };
+        let mut snapshot = Snapshot { version, live: Live::of(&self.config), flags: Flags::default(), bindings: Vec::new() };
         for row in data::setting::list(&mut session).await? {
             let value = serde_json::from_str(&row.value).unwrap_or_default();
             match snapshot.live.with(&self.config, &row.name, &value) {
@@ -81,6 +83,7 @@ impl App {
                 tracing::error!(flag = row.name, "a flag cannot be read here, so it is off");
             }
         }
+        snapshot.bindings = data::binding::list(&mut session).await?;
         drop(session);
         tracing::info!(version, "settings and flags were changed");
         self.limits.replace(&snapshot.live.limits);

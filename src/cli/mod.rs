@@ -18,6 +18,7 @@ mod demo;
 mod dev;
 mod doctor;
 mod explain;
+mod jobs;
 mod lang;
 mod migrate;
 mod migrate_store;
@@ -84,6 +85,8 @@ enum Command {
     Admin(admin::Args),
     /// Show the nodes that serve the shop: number, address, state, leader, clock.
     Nodes(nodes::Args),
+    /// The queues: jobs in them, pauses, limits, bindings.
+    Jobs(jobs::Args),
     /// Put demo products into the shop; what is there already is left alone.
     Seed(seed::Args),
     /// Print the `OpenAPI` document.
@@ -126,6 +129,7 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Reconcile(args) => reconcile::run(args, &sources).await,
         Command::Admin(args) => admin::run(args, &sources).await,
         Command::Nodes(args) => nodes::run(args, &sources).await,
+        Command::Jobs(args) => jobs::run(args, &sources).await,
         Command::Seed(args) => seed::run(args, &sources).await,
         Command::Openapi => openapi::run(),
     }

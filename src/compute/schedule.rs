@@ -6,13 +6,11 @@
 use super::lease::{Lease, Term};
 use crate::{
     app::App,
-    data,
     model::{
-        id::JobId,
         job::Work,
         time::{Timestamp, days, minutes},
     },
-    service::{self, Fault, job::subject},
+    service::{self, Fault},
 };
 use std::time::Duration;
 
@@ -63,8 +61,7 @@ pub async fn turn(app: &App, lease: &mut Lease) -> Result<(), Fault> {
         let work = (recurring.work)(slot(now, recurring.period, recurring.offset));
         let mut session = app.database.write().await?;
         lease.guard(app, &mut session).await?;
-        let key = subject(&work);
-        if data::job::enqueue(&mut session, app.ids.next(JobId), &work, now, Some(&key), now).await? {
+        if service::job::enqueue(app, &mut session, &work, now).await? {
             session.commit().await?;
         }
     }

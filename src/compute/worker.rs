@@ -82,7 +82,7 @@ async fn claim(app: &App, limit: usize) -> Result<Vec<Job>, Error<Never>> {
         let shared = app.shared_now(&mut session).await?;
         data::job::sweep(&mut session, shared).await?;
         let until = shared.plus(Duration::from_secs(app.config.jobs.lease_seconds));
-        let jobs = data::job::claim(&mut session, limit, token, until, app.now()).await?;
+        let jobs = data::job::claim_from(&mut session, &app.config.jobs.queues, limit, token, until, app.now()).await?;
         session.commit().await?;
         Ok(jobs)
     })

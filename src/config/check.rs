@@ -1,7 +1,7 @@
 //! Which values make sense, and which are fit for a real server.
 
 use super::{App, Config, DEFAULT, EXAMPLE, Faults, Order, Pay, Secret};
-use crate::model::money::Fen;
+use crate::model::{binding::is_queue, money::Fen};
 use std::{collections::BTreeSet, fmt::Display, sync::LazyLock};
 use url::{Host, Url};
 
@@ -126,6 +126,8 @@ impl Check {
         let apart = server.metrics_listen.is_none_or(|address| address.port() == 0 || address != server.listen);
         self.demand(apart, "server.metrics_listen", "another address than server.listen is expected");
         self.order(order);
+        let named = jobs.queues.iter().all(|queue| is_queue(queue));
+        self.demand(named, "jobs.queues", "names of up to 16 lower-case letters, digits, - and _ are expected");
         let ends = server.drain_ms < server.shutdown_timeout_ms;
         self.demand(ends, "server.shutdown_timeout_ms", "more than server.drain_ms is expected");
     }

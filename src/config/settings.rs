@@ -330,6 +330,8 @@ pub struct Jobs {
     pub lease_seconds: u64,
     /// How long finished jobs are kept.
     pub keep_days: u64,
+    /// The queues that this node takes jobs from; none named: all.
+    pub queues: Vec<String>,
 }
 
 /// A path; empty text means none, since TOML has no null to write into `default.toml`.

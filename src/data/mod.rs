@@ -38,6 +38,7 @@ mod writer;
 pub mod access_token;
 pub mod address;
 pub mod audit;
+pub mod binding;
 pub mod cache;
 pub mod call;
 pub mod cart;
@@ -59,6 +60,7 @@ pub mod shipment;
 pub mod staff;
 pub mod stock;
 pub mod suspense;
+pub mod throttle;
 pub mod token;
 pub mod transfer;
 pub mod user;
@@ -77,6 +79,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     access_token::STATEMENTS,
     address::STATEMENTS,
     audit::STATEMENTS,
+    binding::STATEMENTS,
     call::STATEMENTS,
     cache::STATEMENTS,
     cart::STATEMENTS,
@@ -99,6 +102,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     staff::STATEMENTS,
     stock::STATEMENTS,
     suspense::STATEMENTS,
+    throttle::STATEMENTS,
     token::STATEMENTS,
     user::STATEMENTS,
     verify::STATEMENTS,

@@ -119,6 +119,73 @@ impl Work {
     }
 }
 
+/// Whose turn it is when not all that is due can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Somebody waits for it.
+    Urgent = 0,
+    /// As most.
+    Usual = 1,
+    /// Whenever there is room.
+    Idle = 2,
+}
+
+impl Priority {
+    /// How much longer than an urgent job one of this stored number has to wait before it goes first: so urgent ones
+    /// overtake, and the others are not passed over for ever.
+    pub const fn patience(stored: i64) -> Duration {
+        match stored {
+            ..=0 => Duration::ZERO,
+            1 => Duration::from_mins(1),
+            2.. => Duration::from_mins(10),
+        }
+    }
+}
+
+impl Work {
+    /// Whose turn it is.
+    pub const fn priority(&self) -> Priority {
+        match self {
+            Self::QueryPayment { .. } | Self::ForgetCached { .. } => Priority::Urgent,
+            Self::CleanUp { .. } | Self::ReconcileBills { .. } => Priority::Idle,
+            _ => Priority::Usual,
+        }
+    }
+    /// What patterns of queues are held against: `job.send_refund`.
+    pub fn routing_key(&self) -> String {
+        format!("job.{}", self.kind())
+    }
+    /// What of it stands in the name of its lane: all jobs of a queue, a priority and a kind are in one.
+    pub fn lane_in_queue(&self) -> String {
+        format!(":{}:{}", self.priority() as i64, self.kind())
+    }
+}
+
+/// The queue and the kind of a lane; `None` for rows of a version that knew no lanes.
+pub fn lane_parts(lane: &str) -> Option<(&str, &str)> {
+    let (queue, rest) = lane.split_once(':')?;
+    rest.split_once(':').map(|(_, kind)| (queue, kind))
+}
+
+/// How the jobs of a queue stand in one state.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Serialize)]
+pub struct QueueFigures {
+    /// Which.
+    pub queue: String,
+    /// The state: ready, running or dead.
+    pub state: JobState,
+    /// How many.
+    pub jobs: i64,
+    /// Those whose time has come.
+    pub due: i64,
+    /// Those that failed before and were not given up.
+    pub retried: i64,
+    /// How often they were tried again by staff after they had been given up.
+    pub redriven: i64,
+    /// The earliest time at which one is or was due.
+    pub oldest_ms: Timestamp,
+}
+
 /// A job that a worker has claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
@@ -166,6 +233,10 @@ pub struct JobRow {
     pub created_ms: Timestamp,
     /// When it ended.
     pub ended_ms: Option<Timestamp>,
+    /// Where it waits or waited.
+    pub queue: String,
+    /// How often staff tried it again after it had been given up.
+    pub redrives: i64,
 }
 
 refusals! {
@@ -223,6 +294,13 @@ mod tests {
             assert_eq!(stored["kind"], work.kind());
             assert_eq!(serde_json::from_value::<Work>(stored).expect("work"), work);
         }
+    }
+
+    #[test]
+    fn a_lane_says_its_queue_and_its_kind() {
+        let lane = format!("orders{}", Work::CleanUp { slot: 0 }.lane_in_queue());
+        assert_eq!((lane.as_str(), lane_parts(&lane)), ("orders:2:clean_up", Some(("orders", "clean_up"))));
+        assert_eq!(lane_parts(""), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod word;
 #[macro_use]
 pub mod refusal;
 pub mod address;
+pub mod binding;
 pub mod call;
 pub mod cart;
 pub mod event;
@@ -36,6 +37,7 @@ pub mod shipment;
 pub mod staff;
 pub mod stock;
 pub mod suspense;
+pub mod throttle;
 pub mod time;
 pub mod timeline;
 pub mod token;

@@ -4,8 +4,9 @@ use crate::{
     app::App,
     data::{self, Session},
     model::{
+        binding,
         id::JobId,
-        job::{Claim, JobRefusal, JobRow, JobState, Work},
+        job::{Claim, JobRefusal, JobRow, JobState, QueueFigures, Work},
         page::{Page, Place},
         refusal::Refusal,
         time::{Timestamp, days},
@@ -29,11 +30,53 @@ pub enum Next {
 /// An id that a process beside this one made at the same moment is a lost race and not a second subject: a job must not
 /// be dropped for it.
 pub async fn enqueue(app: &App, session: &mut Session, work: &Work, run_ms: Timestamp) -> Result<bool, Fault> {
-    let (key, now) = (subject(work), app.now());
-    if data::job::enqueue(session, app.ids.next(JobId), work, run_ms, Some(&key), now).await? {
+    let (key, snapshot) = (subject(work), app.settings.now());
+    let queues = binding::route(&snapshot.bindings, &work.routing_key(), &key);
+    let Some((first, copies)) = queues.split_first() else {
+        return insert(app, session, binding::DEFAULT_QUEUE, work, run_ms, &key).await;
+    };
+    let new = insert(app, session, first, work, run_ms, &key).await?;
+    for queue in copies {
+        insert(app, session, queue, work, run_ms, &copy_of(&key, queue)).await?;
+    }
+    Ok(new)
+}
+
+/// Publish work under a routing key, in the transaction of the change: one job for each queue that a pattern binds it to,
+/// except where it is already; how many queues those are. None is none: whoever must not lose it looks, or takes
+/// [`enqueue`].
+pub async fn publish(
+    app: &App,
+    session: &mut Session,
+    key: &str,
+    work: &Work,
+    run_ms: Timestamp,
+) -> Result<usize, Fault> {
+    let (subject, snapshot) = (subject(work), app.settings.now());
+    let queues = binding::route(&snapshot.bindings, key, &subject);
+    for queue in &queues {
+        insert(app, session, queue, work, run_ms, &copy_of(&subject, queue)).await?;
+    }
+    Ok(queues.len())
+}
+
+/// The subject of a job in a further queue.
+fn copy_of(subject: &str, queue: &str) -> String {
+    format!("{subject}@{queue}")
+}
+
+async fn insert(
+    app: &App,
+    session: &mut Session,
+    queue: &str,
+    work: &Work,
+    run_ms: Timestamp,
+    key: &str,
+) -> Result<bool, Fault> {
+    if data::job::enqueue_in(session, queue, app.ids.next(JobId), work, run_ms, Some(key), app.now()).await? {
         return Ok(true);
     }
-    let known = data::job::find_by_key(session, &key).await?.is_some();
+    let known = data::job::find_by_key(session, key).await?.is_some();
     if known { Ok(false) } else { Err(Fault::contended("the id of a job is taken")) }
 }
 
@@ -86,6 +129,53 @@ pub async fn list(
     let mut session = app.database.read().await?;
     let rows = data::job::list(&mut session, state, before.unwrap_or(i64::MAX), limit + 1).await?;
     Ok(Page::cut(rows, limit, |job| Place { value: 0, id: job.id.0 }))
+}
+
+/// One job.
+pub async fn find(app: &App, id: JobId) -> Result<JobRow, Error<JobRefusal>> {
+    Ok(data::job::find(&mut app.database.read().await?, id).await?.ok_or(JobRefusal::NotFound)?)
+}
+
+/// How each queue stands, by state.
+pub async fn queues(app: &App) -> Result<Vec<QueueFigures>, Error<Never>> {
+    Ok(data::job::queues(&mut app.database.read().await?, app.now()).await?)
+}
+
+/// Let a job run now, at the command line: one that waits for its time, or one that was given up, from its first attempt.
+/// One that is due already is left as it is.
+pub async fn retry(app: &App, id: JobId) -> Result<JobRow, Error<JobRefusal>> {
+    attempt(|| async {
+        let (mut session, now) = (app.database.write().await?, app.now());
+        let seen = data::job::find(&mut session, id).await?.ok_or(JobRefusal::NotFound)?;
+        let moved = match seen.state {
+            JobState::Ready => data::job::hasten_one(&mut session, id, now).await? || seen.run_ms <= now,
+            JobState::Dead => data::job::redrive(&mut session, id, now).await?,
+            JobState::Running | JobState::Done => false,
+        };
+        if !moved {
+            return Err(JobRefusal::StateForbids { state: seen.state }.into());
+        }
+        let job = data::job::find(&mut session, id).await?.ok_or(JobRefusal::NotFound)?;
+        session.commit().await?;
+        tracing::info!(job.id = %id, kind = job.kind, "a job is tried again by hand");
+        Ok(job)
+    })
+    .await
+}
+
+/// Try all jobs once more that were given up, of one kind or queue if one is named, at the command line; how many.
+pub async fn redrive_all(app: &App, kind: Option<&str>, queue: Option<&str>) -> Result<usize, Error<JobRefusal>> {
+    let (mut before, mut count) = (i64::MAX, 0);
+    loop {
+        let rows = data::job::list(&mut app.database.read().await?, JobState::Dead, before, 100).await?;
+        let Some(last) = rows.last() else { return Ok(count) };
+        before = last.id.0;
+        let named = |row: &&JobRow| kind.is_none_or(|it| it == row.kind) && queue.is_none_or(|it| it == row.queue);
+        for row in rows.iter().filter(named) {
+            retry(app, row.id).await?;
+            count += 1;
+        }
+    }
 }
 
 /// Try a job that was given up once more, from the first attempt.

@@ -34,6 +34,7 @@ pub async fn text(app: &App) -> String {
     all.gauge("weizhan_database_up", "Whether the database gave its figures.", flag(figures.is_some()));
     if let Some(figures) = figures {
         shop(&figures, &mut all);
+        queues(app, &figures, &mut all);
     }
     node(app, &mut all);
     all.process();
@@ -186,6 +187,29 @@ fn shop(figures: &Figures, all: &mut Exposition) {
     all.gauge("weizhan_led", "Whether some node holds the lease of the schedule.", flag(figures.led));
 }
 
+/// Each queue by itself.
+fn queues(app: &App, figures: &Figures, all: &mut Exposition) {
+    let jobs = figures.queues.iter().map(|row| {
+        (vec![("queue", row.queue.as_str()), ("state", row.state.word())], count(row.jobs))
+    });
+    let help = "Jobs by queue and state; ready: also those whose time has not come.";
+    all.gauges("weizhan_queue_jobs", help, jobs);
+    let ready = figures.queues.iter().filter(|row| row.state == JobState::Ready);
+    let waits = ready.map(|row| {
+        let wait = if row.due > 0 { app.now().since(row.oldest_ms) } else { Duration::ZERO };
+        (vec![("queue", row.queue.as_str())], wait.as_secs_f64())
+    });
+    let help = "How long the oldest due job of a queue has waited.";
+    all.gauges("weizhan_queue_wait_seconds", help, waits);
+    let again = figures.queues.iter().filter(|row| row.state != JobState::Dead).flat_map(|row| {
+        let state = row.state.word();
+        let labels = move |what| vec![("queue", row.queue.as_str()), ("state", state), ("what", what)];
+        [(labels("retried"), count(row.retried)), (labels("redriven"), count(row.redriven))]
+    });
+    let help = "Jobs under way that failed before, and how often staff drove them again, by queue and state.";
+    all.gauges("weizhan_queue_again", help, again);
+}
+
 fn node(app: &App, all: &mut Exposition) {
     let alive = f64::from(app.nodes.alive());
     all.gauge("weizhan_nodes", "Nodes that were heard of, as this one sees it.", alive);
@@ -200,8 +224,8 @@ fn node(app: &App, all: &mut Exposition) {
 async fn figures(app: &App) -> Option<Figures> {
     // Whoever scrapes meanwhile waits here and finds them read.
     let mut last = app.meters.figures.lock().await;
-    if let Some((_, figures)) = last.filter(|(read, _)| read.elapsed() < FRESH) {
-        return Some(figures);
+    if let Some((_, figures)) = last.as_ref().filter(|(read, _)| read.elapsed() < FRESH) {
+        return Some(figures.clone());
     }
     *last = match tokio::time::timeout(PATIENCE, read(app)).await {
         Ok(Ok(figures)) => Some((Instant::now(), figures)),
@@ -214,7 +238,7 @@ async fn figures(app: &App) -> Option<Figures> {
             None
         }
     };
-    last.map(|(_, figures)| figures)
+    last.as_ref().map(|(_, figures)| figures.clone())
 }
 
 async fn read(app: &App) -> Result<Figures, Fault> {
@@ -234,5 +258,6 @@ async fn read(app: &App) -> Result<Figures, Fault> {
         suspense: data::suspense::count(session).await?,
         suspense_fen: data::suspense::sum(session).await?,
         led: lease.is_some_and(|lease| lease.expires_ms >= now),
+        queues: data::job::queues(session, now).await?,
     })
 }

@@ -13,6 +13,7 @@ mod unit;
 
 pub mod address;
 pub mod audit;
+pub mod binding;
 pub mod cart;
 pub mod flag;
 pub mod health;
@@ -34,6 +35,7 @@ pub mod shipment;
 pub mod staff;
 pub mod stock;
 pub mod suspense;
+pub mod throttle;
 pub mod timeline;
 pub mod token;
 pub mod user;

@@ -64,13 +64,28 @@ pub(in crate::http) struct JobView {
     /// When it ended.
     #[schema(value_type = Option<i64>)]
     ended_ms: Option<Timestamp>,
+    /// Where it waits or waited.
+    queue: String,
+    /// How often it was tried once more after it had been given up.
+    redrives: i64,
 }
 
 impl From<JobRow> for JobView {
     fn from(job: JobRow) -> Self {
-        let JobRow { id, kind, state, run_ms, attempt, attempts_max, dedupe_key, last_error, created_ms, ended_ms } =
-            job;
-        Self { id, kind, subject: dedupe_key, state, attempt, attempts_max, last_error, run_ms, created_ms, ended_ms }
+        Self {
+            id: job.id,
+            kind: job.kind,
+            subject: job.dedupe_key,
+            state: job.state,
+            attempt: job.attempt,
+            attempts_max: job.attempts_max,
+            last_error: job.last_error,
+            run_ms: job.run_ms,
+            created_ms: job.created_ms,
+            ended_ms: job.ended_ms,
+            queue: job.queue,
+            redrives: job.redrives,
+        }
     }
 }
 
