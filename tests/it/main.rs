@@ -34,6 +34,7 @@ mod overload;
 mod payment;
 mod price;
 mod product;
+mod queue;
 mod reconcile;
 mod refund;
 mod rolling;
