@@ -68,7 +68,8 @@ impl App {
         if version <= present {
             return Ok(false);
         }
-        let mut snapshot = Snapshot { version, live: Live::of(&self.config), flags: Flags::default(), bindings: Vec::new() };
+        let mut snapshot =
+            Snapshot { version, live: Live::of(&self.config), flags: Flags::default(), bindings: Vec::new() };
         for row in data::setting::list(&mut session).await? {
             let value = serde_json::from_str(&row.value).unwrap_or_default();
             match snapshot.live.with(&self.config, &row.name, &value) {

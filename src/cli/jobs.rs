@@ -241,7 +241,8 @@ mod tests {
         };
         let throttle = Throttle { paused: true, per_minute: Some(90), ..Throttle::none(Scope::Kind, "send_refund") };
         let gray = Some("orders-gray".to_owned());
-        let binding = Binding { pattern: "job.#".to_owned(), queue: "orders".to_owned(), gray_queue: gray, gray_percent: 10 };
+        let binding =
+            Binding { pattern: "job.#".to_owned(), queue: "orders".to_owned(), gray_queue: gray, gray_percent: 10 };
         let Told { json, text } = queues(&[row], &[throttle], &[binding]);
         for part in ["orders", "dead", "41", "send_refund", "yes", "90", "job.#", "orders-gray: 10 %"] {
             assert!(text.contains(part), "{part} is not in\n{text}");

@@ -121,8 +121,7 @@ pub async fn enqueue_in(
     let payload = serde_json::to_string(work).unwrap_or_default();
     let (priority, lane) = (work.priority() as i64, format!("{queue}{}", work.lane_in_queue()));
     let most = work.attempts_max();
-    let row =
-        (id, work.kind(), payload, JobState::Ready, run_ms, most, dedupe_key, now, queue, priority, lane);
+    let row = (id, work.kind(), payload, JobState::Ready, run_ms, most, dedupe_key, now, queue, priority, lane);
     session.insert_new(INSERT, row).await
 }
 /// The job that follows this subject.

@@ -213,10 +213,14 @@ mod tests {
 
     #[test]
     fn names_and_patterns_are_checked() {
-        for (name, is) in [("orders", true), ("orders-gray", true), ("", false), ("9", false), ("A", false), ("a.b", false)] {
+        for (name, is) in
+            [("orders", true), ("orders-gray", true), ("", false), ("9", false), ("A", false), ("a.b", false)]
+        {
             assert_eq!(is_queue(name), is, "{name}");
         }
-        for (text, is) in [("job.*.#", true), ("#", true), ("", false), ("a..b", false), ("a*.b", false), ("a b", false)] {
+        for (text, is) in
+            [("job.*.#", true), ("#", true), ("", false), ("a..b", false), ("a*.b", false), ("a b", false)]
+        {
             assert_eq!(is_pattern(text), is, "{text}");
         }
     }

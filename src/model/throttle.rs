@@ -52,9 +52,9 @@ impl Allowance {
             if throttle.paused {
                 return 0;
             }
-            let runs = running.iter().filter(|(kind, queue, _)| {
-                throttle.name == *if throttle.scope == Scope::Kind { kind } else { queue }
-            });
+            let runs = running
+                .iter()
+                .filter(|(kind, queue, _)| throttle.name == *if throttle.scope == Scope::Kind { kind } else { queue });
             let runs: i64 = runs.map(|(_, _, count)| count).sum();
             let by_running = throttle.running_max.map_or(i64::MAX, |most| most - runs);
             let began = started.get(&throttle.name).copied().unwrap_or(0);

@@ -189,9 +189,10 @@ fn shop(figures: &Figures, all: &mut Exposition) {
 
 /// Each queue by itself.
 fn queues(app: &App, figures: &Figures, all: &mut Exposition) {
-    let jobs = figures.queues.iter().map(|row| {
-        (vec![("queue", row.queue.as_str()), ("state", row.state.word())], count(row.jobs))
-    });
+    let jobs = figures
+        .queues
+        .iter()
+        .map(|row| (vec![("queue", row.queue.as_str()), ("state", row.state.word())], count(row.jobs)));
     let help = "Jobs by queue and state; ready: also those whose time has not come.";
     all.gauges("weizhan_queue_jobs", help, jobs);
     let ready = figures.queues.iter().filter(|row| row.state == JobState::Ready);

@@ -64,10 +64,6 @@ pub(in crate::http) struct JobView {
     /// When it ended.
     #[schema(value_type = Option<i64>)]
     ended_ms: Option<Timestamp>,
-    /// Where it waits or waited.
-    queue: String,
-    /// How often it was tried once more after it had been given up.
-    redrives: i64,
 }
 
 impl From<JobRow> for JobView {
@@ -83,8 +79,6 @@ impl From<JobRow> for JobView {
             run_ms: job.run_ms,
             created_ms: job.created_ms,
             ended_ms: job.ended_ms,
-            queue: job.queue,
-            redrives: job.redrives,
         }
     }
 }

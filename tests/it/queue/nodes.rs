@@ -20,8 +20,7 @@ async fn three() -> [TestApp; 3] {
     let first = TestApp::crowded().await;
     let url = first.app.config.database.url.expose().to_owned();
     let node = async |number: &str| {
-        let overrides =
-            vec![("node.id", number.to_owned()), ("database.acquire_timeout_ms", "60000".to_owned())];
+        let overrides = vec![("node.id", number.to_owned()), ("database.acquire_timeout_ms", "60000".to_owned())];
         TestApp::with(Setup { overrides, database_url: Some(url.clone()), ..Setup::default() }).await
     };
     let (second, third) = (node("1").await, node("2").await);
@@ -97,7 +96,7 @@ async fn with_kills(count: i64, keyed: bool) -> (i64, i64, i64) {
     let nodes = three().await;
     effects(&nodes[0]).await;
     enqueue(&nodes[0], 0..count).await;
-    nodes[0].spoil("UPDATE jobs SET attempts_max = 1000000").await;
+    nodes[0].rows().execute("UPDATE jobs SET attempts_max = 1000000").await;
     let (mut dice, mut kills, mut frozen) = (0x2545_f491_4f6c_dd1d_u64, 0, Vec::<(usize, Job)>::new());
     let mut roll = |sides: u64| {
         dice ^= dice << 13;
@@ -140,8 +139,10 @@ async fn with_kills(count: i64, keyed: bool) -> (i64, i64, i64) {
     let done = nodes[0].number("SELECT COUNT(*) FROM jobs WHERE state = 'done'").await;
     let rows = nodes[0].number("SELECT COUNT(*) FROM effects").await;
     let unique = nodes[0].number("SELECT COUNT(DISTINCT job) FROM effects").await;
-    println!("{count} jobs, {kills} kills, lease {}: {done} done, {rows} effects, {unique} of them different",
-        if keyed { "kept" } else { "ignored" });
+    println!(
+        "{count} jobs, {kills} kills, lease {}: {done} done, {rows} effects, {unique} of them different",
+        if keyed { "kept" } else { "ignored" }
+    );
     nodes[0].rows().execute("DROP TABLE effects").await;
     end(nodes).await;
     (done, rows, unique)
