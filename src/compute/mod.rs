@@ -15,11 +15,12 @@ pub mod node;
 pub mod notice;
 pub mod schedule;
 pub mod setting;
+pub mod stream;
 pub mod worker;
 
 use crate::app::App;
 
-/// Start the worker, the schedule, the looks for callbacks, for changed settings and for what other nodes changed, and the
+/// Start the worker, the schedule, the counting of events, the looks for callbacks, for changed settings and for what other nodes changed, and the
 /// heartbeat of this node; they stop with the application.
 pub fn start(app: &App) {
     app.spawn(node::keep(app.clone()));
@@ -28,4 +29,5 @@ pub fn start(app: &App) {
     app.spawn(schedule::keep(app.clone()));
     app.spawn(notice::keep(app.clone()));
     app.spawn(hot::keep(app.clone()));
+    app.spawn(stream::keep(app.clone()));
 }

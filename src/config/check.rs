@@ -74,7 +74,7 @@ impl Check {
     }
 
     fn numbers(&mut self, config: &Config) {
-        let Config { node, server, limits, overload, database, cache, auth, order, jobs, wechat, pay, .. } = config;
+        let Config { node, server, limits, overload, database, cache, auth, order, jobs, figures, wechat, pay, .. } = config;
         let beats = (1_000..=60_000).contains(&node.lease_ms);
         self.demand(beats, "node.lease_ms", "1000 to 60000 is expected");
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
@@ -105,6 +105,7 @@ impl Check {
             ("auth.refresh_days", auth.refresh_days),
             ("jobs.poll_ms", jobs.poll_ms),
             ("jobs.lease_seconds", jobs.lease_seconds),
+            ("figures.minute_days", figures.minute_days),
             ("wechat.timeout_ms", wechat.timeout_ms),
             ("pay.timeout_ms", pay.timeout_ms),
         ];

@@ -40,6 +40,8 @@ pub struct Config {
     pub shipping: Shipping,
     /// Work outside a request.
     pub jobs: Jobs,
+    /// What is counted from the events.
+    pub figures: Figures,
     /// The mini-program platform.
     pub wechat: Wechat,
     /// WeChat Pay.
@@ -330,6 +332,14 @@ pub struct Jobs {
     pub lease_seconds: u64,
     /// How long finished jobs are kept.
     pub keep_days: u64,
+}
+
+/// What is counted from the events.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figures {
+    /// How long figures by the minute are kept.
+    pub minute_days: u64,
 }
 
 /// A path; empty text means none, since TOML has no null to write into `default.toml`.

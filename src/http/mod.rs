@@ -14,6 +14,7 @@ mod carried;
 mod cart;
 pub mod class;
 mod cloud;
+mod csv;
 mod docs;
 mod door;
 mod extract;
