@@ -47,8 +47,8 @@ async fn two_nodes_enqueue_what_recurs_once_a_period() {
         one.advance(minutes(6));
         other.advance(minutes(6));
     }
-    // Three hours, and one day of bills.
-    assert_eq!(jobs, 4);
+    // Three hours, one day of bills, and one of figures.
+    assert_eq!(jobs, 5);
     other.end().await;
     one.end().await;
 }

@@ -66,7 +66,7 @@ async fn streamed_figures_that_are_wrong_are_noted_and_put_right_only_if_that_is
     let spoil = |what: &str| format!("UPDATE figure_counts SET {what} AND grain = 'day' AND start_ms = {start}");
     app.spoil(&spoil("total = total + 1 WHERE scope = 'shop' AND metric = 'page_view'")).await;
     app.spoil(&spoil("amount_fen = amount_fen - 1 WHERE scope = 'shop' AND metric = 'order_paid'")).await;
-    app.spoil(&format!("DELETE FROM figure_visitors WHERE role = 'payers' AND day = {}", day.0)).await;
+    app.rows().execute(&format!("DELETE FROM figure_visitors WHERE role = 'payers' AND day = {}", day.0)).await;
     let wrong = stored(&app).await;
     assert_ne!(wrong, recount(&events));
     let row = roll_up(&app.app, day, false, |_| {}).await.unwrap();

@@ -25,12 +25,12 @@ async fn whoever_is_stopped_anywhere_has_counted_each_event_once() {
     // Told in parts, so that the stream also waits for what is late.
     for part in events.chunks(events.len() / 4 + 1) {
         tell(&app, part).await;
-        for _ in 0..12 {
+        for _ in 0..24 {
             let partition = i64::try_from(dice.below(4)).unwrap();
             let running = app.app.clone();
             let task = tokio::spawn(async move { figure::advance(&running, partition).await });
             // As many turns of the executor as chance has it: in the middle of a statement, a transaction, a commit.
-            for _ in 0..dice.below(60) {
+            for _ in 0..(1_u64 << dice.below(15)) {
                 tokio::task::yield_now().await;
             }
             if dice.below(2) == 0 {
