@@ -74,7 +74,8 @@ impl Check {
     }
 
     fn numbers(&mut self, config: &Config) {
-        let Config { node, server, limits, overload, database, cache, auth, order, jobs, figures, wechat, pay, .. } = config;
+        let Config { node, server, limits, overload, database, cache, auth, order, jobs, figures, wechat, pay, .. } =
+            config;
         let beats = (1_000..=60_000).contains(&node.lease_ms);
         self.demand(beats, "node.lease_ms", "1000 to 60000 is expected");
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);

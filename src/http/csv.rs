@@ -9,7 +9,8 @@ use axum::{
 /// A cell that no spreadsheet takes for a formula: what begins like one is quoted as a text. Page paths and channels are
 /// what clients said, and a cell can read other cells and call home.
 fn safe(cell: &str) -> String {
-    let begins = cell.trim_start_matches(' ').starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let begins =
+        cell.trim_start_matches(' ').starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if begins { format!("'{cell}") } else { cell.to_owned() }
 }
 

@@ -320,13 +320,17 @@ pub(in crate::http) async fn totals(
     let visitors = of(Metric::Visitors);
     let error_percent = if period.length() > 1 { ERROR_PERCENT } else { 0 };
     let unique = |(total, previous_total)| UniqueView { total, previous_total, error_percent };
-    let totals: Vec<_> = all.totals.iter().map(|one| TotalView {
-        metric: one.metric,
-        total: one.now.total,
-        amount_fen: one.now.amount_fen,
-        previous_total: one.previous.total,
-        previous_amount_fen: one.previous.amount_fen,
-    }).collect();
+    let totals: Vec<_> = all
+        .totals
+        .iter()
+        .map(|one| TotalView {
+            metric: one.metric,
+            total: one.now.total,
+            amount_fen: one.now.amount_fen,
+            previous_total: one.previous.total,
+            previous_amount_fen: one.previous.amount_fen,
+        })
+        .collect();
     let table: Vec<_> = totals
         .iter()
         .map(|one| {
@@ -383,7 +387,11 @@ pub(in crate::http) async fn retention(
     let view = |one: figure::Retention| CohortView {
         day: one.day,
         new_visitors: one.new_visitors,
-        retained: one.retained.into_iter().map(|(after_days, visitors)| RetainedView { after_days, visitors }).collect(),
+        retained: one
+            .retained
+            .into_iter()
+            .map(|(after_days, visitors)| RetainedView { after_days, visitors })
+            .collect(),
     };
     let json: Vec<_> = cohorts.into_iter().map(view).collect();
     shown(params.format, &["first_day", "after_days", "visitors"], &table, json)

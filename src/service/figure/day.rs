@@ -48,7 +48,7 @@ pub async fn roll_up_due(app: &App, claim: &Claim, slot: i64) -> Result<(), Erro
 /// Roll up a day. Doing so twice changes nothing; `read` is told how many events more were read.
 ///
 /// The streamed figures are compared with those of the events that the stream has taken, and what differs is noted. It is
-/// put right only when `repair` says so, and only while all events of the day are still in the log.
+/// put right only when `repair` says so. A day of which the log has forgotten events is not compared.
 pub async fn roll_up(app: &App, day: Day, repair: bool, read: impl Fn(u64)) -> Result<RolledDay, Error<Never>> {
     attempt(|| async {
         let mut session = app.database.read().await?;
@@ -63,13 +63,19 @@ pub async fn roll_up(app: &App, day: Day, repair: bool, read: impl Fn(u64)) -> R
         for (partition, position) in (0..PARTITIONS).zip(&positions) {
             events += follow(app, &mut session, day, (partition, *position), &mut made).await?;
         }
-        let row = compare(app, &mut session, day, &made, events).await?;
-        if repair && row.differences > 0 && is_whole(&mut session, day).await? {
+        let is_whole = is_whole(&mut session, day).await?;
+        let row = if is_whole {
+            compare(app, &mut session, day, &made, events).await?
+        } else {
+            // The log has forgotten some of them: there is nothing to compare with.
+            RolledDay { day, events, differences: 0, example: String::new(), rolled_ms: app.now() }
+        };
+        if repair && row.differences > 0 {
             mend(&mut session, day, &made).await?;
         }
         derive(&mut session, day).await?;
         let known = data::figure::find_day(&mut session, day).await?;
-        let is_known = known.is_some_and(|known| RolledDay { rolled_ms: row.rolled_ms, ..known } == row);
+        let is_known = known.is_some_and(|known| !is_whole || RolledDay { rolled_ms: row.rolled_ms, ..known } == row);
         if !is_known {
             data::figure::put_day(&mut session, &row).await.map_err(super::race)?;
         }
@@ -136,13 +142,7 @@ async fn expected(session: &mut Session, day: Day, made: &Deltas) -> Result<Sums
     Ok(sums)
 }
 
-async fn compare(
-    app: &App,
-    session: &mut Session,
-    day: Day,
-    made: &Deltas,
-    events: i64,
-) -> Result<RolledDay, Fault> {
+async fn compare(app: &App, session: &mut Session, day: Day, made: &Deltas, events: i64) -> Result<RolledDay, Fault> {
     let expected = expected(session, day, made).await?;
     let mut row = RolledDay { day, events, differences: 0, example: String::new(), rolled_ms: app.now() };
     for grain in [Grain::Hour, Grain::Day] {

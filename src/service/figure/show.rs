@@ -128,19 +128,16 @@ async fn points(session: &mut Session, wanted: &Wanted, period: Period) -> Resul
 }
 
 /// Every figure of a period with that of the one before.
-pub async fn totals(
-    app: &App,
-    (scope, key): (Scope, &str),
-    period: Period,
-) -> Result<Totals, Error<FigureRefusal>> {
+pub async fn totals(app: &App, (scope, key): (Scope, &str), period: Period) -> Result<Totals, Error<FigureRefusal>> {
     bounded(period, Grain::Day)?;
     let mut session = app.database.read().await?;
     let now = summed(&data::figure::by_day(&mut session, (scope, key), period.bounds()).await?);
     let before = summed(&data::figure::by_day(&mut session, (scope, key), period.previous().bounds()).await?);
     let of = |sums: &BTreeMap<Metric, Sum>, metric: &Metric| sums.get(metric).copied().unwrap_or_default();
     let streamed = Metric::ALL.iter().filter(|metric| metric.is_streamed());
-    let totals =
-        streamed.map(|metric| Total { metric: *metric, now: of(&now, metric), previous: of(&before, metric) }).collect();
+    let totals = streamed
+        .map(|metric| Total { metric: *metric, now: of(&now, metric), previous: of(&before, metric) })
+        .collect();
     let mut unique_visitors = None;
     if scope == Scope::Shop {
         let exact = (of(&now, &Metric::Visitors).total, of(&before, &Metric::Visitors).total);

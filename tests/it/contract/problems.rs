@@ -8,6 +8,7 @@ use weizhan::{
     model::{
         address::AddressRefusal,
         cart::CartRefusal,
+        figure::FigureRefusal,
         flag::FlagRefusal,
         job::JobRefusal,
         notice::NoticeRefusal,
@@ -43,6 +44,7 @@ const REASONS: &[Reasons] = &[
     ("OrderRefusal", OrderRefusal::CODES),
     ("PaymentRefusal", PaymentRefusal::CODES),
     ("ProductRefusal", ProductRefusal::CODES),
+    ("FigureRefusal", FigureRefusal::CODES),
     ("ReconcileRefusal", ReconcileRefusal::CODES),
     ("RefundRefusal", RefundRefusal::CODES),
     ("SettingRefusal", SettingRefusal::CODES),

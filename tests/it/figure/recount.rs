@@ -13,7 +13,11 @@ pub type Lines = BTreeMap<String, (i64, i64)>;
 fn starts(at: Timestamp) -> [(&'static str, String); 3] {
     // By the calendar and not by division.
     let text = at.rfc3339();
-    [("minute", format!("{}:00+08:00", &text[..16])), ("hour", format!("{}:00:00+08:00", &text[..13])), ("day", day(at))]
+    [
+        ("minute", format!("{}:00+08:00", &text[..16])),
+        ("hour", format!("{}:00:00+08:00", &text[..13])),
+        ("day", day(at)),
+    ]
 }
 
 fn day(at: Timestamp) -> String {

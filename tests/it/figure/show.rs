@@ -59,7 +59,10 @@ async fn totals_say_how_many_came_and_how_many_paid() {
     let shown = staff.get("/admin/v1/figures/totals").send().await.expect(200);
     assert_eq!(shown["unique_visitors"]["error_percent"], 5);
     let shown = staff.get("/admin/v1/figures/top?limit=2").send().await.expect(200);
-    assert_eq!(shown, json!([{ "key": "10", "total": 1, "amount_fen": 0 }, { "key": "11", "total": 1, "amount_fen": 0 }]));
+    assert_eq!(
+        shown,
+        json!([{ "key": "10", "total": 1, "amount_fen": 0 }, { "key": "11", "total": 1, "amount_fen": 0 }])
+    );
     app.end().await;
 }
 
