@@ -1,4 +1,4 @@
-//! How many are distinct, from a few kilobytes: HyperLogLog (Flajolet, Fusy, Gandouet and Meunier, 2007).
+//! How many are distinct, from a few kilobytes: `HyperLogLog` (Flajolet, Fusy, Gandouet and Meunier, 2007).
 
 /// Bits of a hash that choose a register.
 const BITS: u32 = 12;

@@ -107,10 +107,10 @@ pub async fn series(app: &App, wanted: &Wanted) -> Result<Series, Error<FigureRe
     }
     let mut session = app.database.read().await?;
     let points = points(&mut session, wanted, wanted.period).await?;
-    let previous = match wanted.compare {
-        true => Some(self::points(&mut session, wanted, wanted.period.previous()).await?),
-        false => None,
-    };
+    let mut previous = None;
+    if wanted.compare {
+        previous = Some(self::points(&mut session, wanted, wanted.period.previous()).await?);
+    }
     Ok(Series { points, previous })
 }
 

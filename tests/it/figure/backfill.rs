@@ -34,7 +34,7 @@ async fn a_backfill_can_be_interrupted_and_changes_nothing_when_run_again() {
         assert_eq!(roll_up(&app.app, *day, false, |_| {}).await.unwrap().differences, 0);
     }
     let (running, third) = (app.app.clone(), all[2]);
-    let task = tokio::spawn(async move { roll_up(&running, third, false, |_| {}).await });
+    let task = app.app.spawn(async move { roll_up(&running, third, false, |_| {}).await });
     tokio::task::yield_now().await;
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());

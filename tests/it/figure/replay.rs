@@ -28,7 +28,7 @@ async fn whoever_is_stopped_anywhere_has_counted_each_event_once() {
         for _ in 0..24 {
             let partition = i64::try_from(dice.below(4)).unwrap();
             let running = app.app.clone();
-            let task = tokio::spawn(async move { figure::advance(&running, partition).await });
+            let task = app.app.spawn(async move { figure::advance(&running, partition).await });
             // As many turns of the executor as chance has it: in the middle of a statement, a transaction, a commit.
             for _ in 0..(1_u64 << dice.below(15)) {
                 tokio::task::yield_now().await;
@@ -48,8 +48,8 @@ async fn whoever_is_stopped_anywhere_has_counted_each_event_once() {
         }
         // All partitions at once, as of several nodes, while somebody else counts the same.
         let both = (0..PARTITIONS).chain(0..PARTITIONS).map(|partition| {
-            let app = app.app.clone();
-            tokio::spawn(async move { figure::advance(&app, partition).await })
+            let running = app.app.clone();
+            app.app.spawn(async move { figure::advance(&running, partition).await })
         });
         for task in both.collect::<Vec<_>>() {
             // A race that was lost too often is told, and nothing of it is kept.
