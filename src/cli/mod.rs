@@ -17,6 +17,7 @@ mod cluster;
 mod demo;
 mod dev;
 mod doctor;
+mod events;
 mod explain;
 mod lang;
 mod migrate;
@@ -84,6 +85,8 @@ enum Command {
     Admin(admin::Args),
     /// Show the nodes that serve the shop: number, address, state, leader, clock.
     Nodes(nodes::Args),
+    /// The log of events: how far its consumers are, and sending one back.
+    Events(events::Args),
     /// Put demo products into the shop; what is there already is left alone.
     Seed(seed::Args),
     /// Print the `OpenAPI` document.
@@ -126,6 +129,7 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Reconcile(args) => reconcile::run(args, &sources).await,
         Command::Admin(args) => admin::run(args, &sources).await,
         Command::Nodes(args) => nodes::run(args, &sources).await,
+        Command::Events(args) => events::run(args, &sources).await,
         Command::Seed(args) => seed::run(args, &sources).await,
         Command::Openapi => openapi::run(),
     }

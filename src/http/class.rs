@@ -64,6 +64,7 @@ pub const TABLE: &[(Class, &[&str])] = &[
     (
         Bulk,
         &[
+            "event.take",
             "staff.sign_out",
             "staff.category.create",
             "staff.product.list",

@@ -16,6 +16,7 @@ pub mod class;
 mod cloud;
 mod docs;
 mod door;
+mod event;
 mod extract;
 mod field;
 mod flag;

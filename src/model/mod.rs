@@ -20,6 +20,7 @@ pub mod hot;
 pub mod id;
 pub mod idempotency;
 pub mod job;
+pub mod mask;
 pub mod money;
 pub mod node;
 pub mod notice;

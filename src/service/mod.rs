@@ -14,6 +14,7 @@ mod unit;
 pub mod address;
 pub mod audit;
 pub mod cart;
+pub mod event;
 pub mod flag;
 pub mod health;
 pub mod hot;
