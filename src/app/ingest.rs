@@ -122,6 +122,10 @@ impl Ingest {
         group
     }
 
+    /// Whether a batch is being written.
+    pub fn is_writing(&self) -> bool {
+        self.line().writing
+    }
     /// Events that wait to be written.
     pub fn count_waiting(&self) -> usize {
         self.line().events

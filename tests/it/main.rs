@@ -17,6 +17,7 @@ mod data;
 mod deploy;
 mod doctor;
 mod door;
+mod event;
 mod explain;
 mod flag;
 mod frames;
