@@ -4,11 +4,7 @@
 //! each other. The writer is a task that lives while there is something to write; shutdown waits for it.
 
 use super::{App, random_number};
-use crate::{
-    data,
-    model::event::Event,
-    telemetry::meter::Counter,
-};
+use crate::{data, model::event::Event, telemetry::meter::Counter};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},

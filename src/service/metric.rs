@@ -176,7 +176,8 @@ fn events(app: &App, all: &mut Exposition) {
     let ingest = &app.ingest;
     let ends = [("accepted", &ingest.accepted), ("known", &ingest.known), ("refused", &ingest.refused)];
     let ends = ends.map(|(end, counter)| (vec![("end", end)], counter.get()));
-    all.counters("weizhan_events_total", "Events at this node: new in the log, there before, refused for want of room.", ends);
+    let help = "Events at this node: new in the log, there before, refused for want of room.";
+    all.counters("weizhan_events_total", help, ends);
     let help = "Transactions that wrote events of mini-programs into the log.";
     all.counters("weizhan_event_writes_total", help, [(vec![], ingest.groups.get())]);
     let waiting = count(i64::try_from(ingest.count_waiting()).unwrap_or(i64::MAX));

@@ -28,7 +28,10 @@ async fn an_order_leaves_its_facts_in_the_log() {
     assert_eq!(service::event::move_facts(&app.app).await.unwrap(), 4);
     assert_eq!(service::event::move_facts(&app.app).await.unwrap(), 0);
     let total = app.number("SELECT total_fen FROM orders").await;
-    let (user, sign_in) = (app.number("SELECT id FROM users").await, app.number("SELECT id FROM sign_ins WHERE audience = 'buyer'").await);
+    let (user, sign_in) = (
+        app.number("SELECT id FROM users").await,
+        app.number("SELECT id FROM sign_ins WHERE audience = 'buyer'").await,
+    );
     let all = log(&app.app.database).await;
     let found: BTreeMap<_, _> =
         all.iter().map(|logged| (logged.event.event_id.clone(), logged.event.amount_fen.0)).collect();

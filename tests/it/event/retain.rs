@@ -83,7 +83,8 @@ async fn a_consumer_goes_back_to_what_is_still_there() {
     app.advance(days(200));
     trim(&app).await;
     let rewind = async |consumer: &str, partition, position| {
-        match service::event::rewind(&app.app, consumer, partition, position).await {
+        let moved = service::event::rewind(&app.app, consumer, partition, position).await;
+        match moved {
             Ok(()) => None,
             Err(Error::Refused(reason)) => Some(reason),
             Err(Error::Fault(fault)) => panic!("{fault}"),

@@ -4,7 +4,7 @@
 
 use super::{ids, log, report, tell};
 use crate::support::{
-    app::{Setup, START, TestApp},
+    app::{START, Setup, TestApp},
     full,
 };
 use serde_json::{Value, json};
@@ -114,7 +114,10 @@ async fn nothing_in_the_log_names_a_person() {
     for secret in [phone, resident, "138 0013 8000", "203.0.113.7"] {
         assert!(rows["event_log"].iter().all(|row| !row.contains(secret)), "{secret}");
     }
-    tell(&app.nobody().with_token("no token"), &body("installation-3")).send().await.expect_problem(401, "token.invalid");
+    tell(&app.nobody().with_token("no token"), &body("installation-3"))
+        .send()
+        .await
+        .expect_problem(401, "token.invalid");
     app.end().await;
 }
 
