@@ -8,6 +8,7 @@ use weizhan::{
     model::{
         address::AddressRefusal,
         cart::CartRefusal,
+        event::EventRefusal,
         flag::FlagRefusal,
         job::JobRefusal,
         notice::NoticeRefusal,
@@ -36,6 +37,7 @@ type Reasons = (&'static str, &'static [(&'static str, Kind, &'static str)]);
 const REASONS: &[Reasons] = &[
     ("AddressRefusal", AddressRefusal::CODES),
     ("CartRefusal", CartRefusal::CODES),
+    ("EventRefusal", EventRefusal::CODES),
     ("FlagRefusal", FlagRefusal::CODES),
     ("JobRefusal", JobRefusal::CODES),
     ("NoticeRefusal", NoticeRefusal::CODES),
