@@ -6,8 +6,8 @@ use crate::{
 };
 use std::time::Duration;
 
-/// How long a fact waits at most when nothing was heard of it.
-const LOOK: Duration = Duration::from_secs(1);
+/// How long a fact waits at most when nothing was heard of it, besides the pause.
+const LOOK: Duration = Duration::from_millis(900);
 /// Facts that come one after the other are moved together: a move for each would take the turns of those who buy.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -27,7 +27,7 @@ pub async fn keep(app: App) {
         tokio::select! {
             () = stopping.cancelled() => {}
             () = app.ingest.facts.notified() => {}
-            () = tokio::time::sleep(LOOK - PAUSE) => {}
+            () = tokio::time::sleep(LOOK) => {}
         }
     }
 }

@@ -165,7 +165,7 @@ pub async fn hold(session: &mut Session, consumer: &str, partition: i64, now: Ti
         return Ok(position);
     }
     session.insert_new(ENROL, (consumer, partition, now)).await?;
-    Ok(session.number(POSITION_HELD, (consumer, partition)).await?)
+    session.number(POSITION_HELD, (consumer, partition)).await
 }
 
 /// A consumer is done with all up to `to`, in the transaction of what it made of them. `false` when it is not at `from` any

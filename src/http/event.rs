@@ -86,6 +86,7 @@ pub(super) struct TellEvent {
     detail: Map<String, Value>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the validator hands out references")]
 fn named(text: &str, (): &()) -> garde::Result {
     if is_name(text) { Ok(()) } else { Err(garde::Error::new("8 to 40 letters, digits, _ and - are expected")) }
 }
@@ -95,6 +96,7 @@ fn told(kind: &EventKind, (): &()) -> garde::Result {
     if kind.is_told() { Ok(()) } else { Err(garde::Error::new("only the server says this")) }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the validator hands out references")]
 fn flat(properties: &Map<String, Value>, (): &()) -> garde::Result {
     let fits = properties.len() <= 16 && detail(properties).is_some();
     let message = "at most 16 texts, numbers and yes or no in 1000 bytes are expected";
