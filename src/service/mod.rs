@@ -14,6 +14,8 @@ mod unit;
 pub mod address;
 pub mod audit;
 pub mod cart;
+#[cfg(feature = "parquet")]
+pub mod export;
 pub mod flag;
 pub mod health;
 pub mod hot;
