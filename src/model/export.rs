@@ -50,7 +50,7 @@ pub struct ExportedOrder {
     pub qty: i64,
 }
 
-/// What is known of an exported day: beside its file, so that whoever reads it can tell whether it is whole.
+/// What is known of an exported day, so that whoever reads it can tell whether it is whole.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Manifest {
     /// The table.
@@ -61,7 +61,7 @@ pub struct Manifest {
     pub time_zone: String,
     /// Whether the day was over when it was written; if not, there is more to come.
     pub over: bool,
-    /// The file beside it.
+    /// The name of its file.
     pub file: String,
     /// Rows in it.
     pub rows: u64,

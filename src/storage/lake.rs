@@ -1,8 +1,8 @@
 //! Files of many rows for other programs: a folder a table, in it a folder a day.
 //!
-//! `events/day=2026-11-23/part-0000.parquet` and beside it `_manifest.json`, which readers of Parquet pass over. A day is
-//! whole when its manifest is there: it is taken away before the file is replaced and comes back after it. What is being
-//! written stands in `.draft` until it is whole.
+//! `events/day=2026-11-23/part-0000.parquet`, and apart from what readers of Parquet look at `manifests/events/2026-11-23.json`.
+//! A day is whole when its manifest is there: it is taken away before the file is replaced and comes back after it. What is
+//! being written stands in `.draft` until it is whole.
 //!
 //! In the store the lake is `.lake`: no [`ObjectKey`](super::ObjectKey) starts with a dot, so nothing of it is ever served.
 
@@ -17,7 +17,7 @@ use std::{
 
 /// The one file of a day.
 const FILE: &str = "part-0000.parquet";
-const MANIFEST: &str = "_manifest.json";
+const MANIFESTS: &str = "manifests";
 const DRAFT: &str = ".draft";
 
 /// A place for tables. All acts are of this thread: call them where one may wait.
@@ -31,6 +31,7 @@ pub struct Lake {
 pub struct LakeTable {
     name: String,
     folder: PathBuf,
+    manifests: PathBuf,
     _held: File,
 }
 
@@ -63,10 +64,11 @@ impl Lake {
     }
     /// Hold a table, make its folder, and clear away what another left unfinished. Refused while another holds it.
     pub fn open(&self, table: &str) -> Result<LakeTable, Error> {
-        let folder = self.root.join(table);
+        let (folder, manifests) = (self.root.join(table), self.root.join(MANIFESTS).join(table));
         let open = || {
             let draft = folder.join(DRAFT);
             fs::create_dir_all(&folder)?;
+            fs::create_dir_all(&manifests)?;
             let held = File::create(folder.join(".lock"))?;
             held.try_lock().map_err(|error| match error {
                 TryLockError::WouldBlock => io::Error::other("another export of this table is under way"),
@@ -76,7 +78,7 @@ impl Lake {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => fs::create_dir(&draft)?,
             }
-            Ok(LakeTable { name: table.to_owned(), folder: folder.clone(), _held: held })
+            Ok(LakeTable { name: table.to_owned(), folder: folder.clone(), manifests: manifests.clone(), _held: held })
         };
         open().map_err(|source| Error::Lake { path: folder.clone(), source })
     }
@@ -97,17 +99,17 @@ impl LakeTable {
     }
     /// What was published of a day, if all of it is there.
     pub fn find(&self, day: Day) -> Result<Option<Manifest>, Error> {
-        let folder = self.day(day);
-        let find = || match fs::read(folder.join(MANIFEST)) {
+        let path = self.manifest(day);
+        let find = || match fs::read(&path) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound) => Ok(None),
             Err(error) => Err(error),
             Ok(bytes) => {
                 let manifest: Manifest = serde_json::from_slice(&bytes)?;
-                let there = fs::metadata(folder.join(FILE)).is_ok_and(|file| file.len() == manifest.bytes);
+                let there = fs::metadata(self.day(day).join(FILE)).is_ok_and(|file| file.len() == manifest.bytes);
                 Ok(there.then_some(manifest))
             }
         };
-        find().map_err(|source| Error::Lake { path: folder.clone(), source })
+        find().map_err(|source| Error::Lake { path: path.clone(), source })
     }
     /// Put a whole file in the place of its day; once this returned, it outlives a power cut.
     pub fn publish(&self, draft: Draft, rows: u64, over: bool) -> Result<(Manifest, Published), Error> {
@@ -138,19 +140,26 @@ impl LakeTable {
             _ if !fs::symlink_metadata(folder)?.is_dir() => return Err(ErrorKind::NotADirectory.into()),
             _ => {}
         }
-        match fs::remove_file(folder.join(MANIFEST)) {
+        let place = self.manifest(draft.day);
+        match fs::remove_file(&place) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => sync(folder)?,
+            _ => sync(&self.manifests)?,
         }
         fs::rename(&draft.path, folder.join(FILE))?;
         sync(folder)?;
-        let path = self.folder.join(DRAFT).join(MANIFEST);
+        sync(&self.folder)?;
+        let path = self.folder.join(DRAFT).join("manifest.json");
         let mut file = File::create(&path)?;
         file.write_all(&serde_json::to_vec_pretty(manifest)?)?;
         file.write_all(b"\n")?;
         file.sync_all()?;
-        fs::rename(&path, folder.join(MANIFEST))?;
-        [folder, &self.folder].into_iter().chain(self.folder.parent()).try_for_each(sync)
+        fs::rename(&path, place)?;
+        // From the manifest up to the lake, any of which may be new.
+        self.manifests.ancestors().take(3).try_for_each(sync)
+    }
+
+    fn manifest(&self, day: Day) -> PathBuf {
+        self.manifests.join(format!("{day}.json"))
     }
 
     fn day(&self, day: Day) -> PathBuf {
@@ -223,12 +232,13 @@ mod tests {
         let (_home, lake) = lake();
         let table = lake.open("events").unwrap();
         let folder = lake.root().join("events/day=2026-11-23");
+        let manifests = lake.root().join("manifests/events");
         assert_eq!(table.find(DAY).unwrap(), None);
         assert_eq!(put(&table, b"abc", 1), Published::Written);
         let manifest = table.find(DAY).unwrap().unwrap();
         assert_eq!((manifest.rows, manifest.bytes), (1, 3));
         assert_eq!(manifest.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(names(&folder), [MANIFEST, FILE]);
+        assert_eq!((names(&folder), names(&manifests)), (vec![FILE.to_owned()], vec!["2026-11-23.json".to_owned()]));
         assert_eq!(put(&table, b"abc", 1), Published::Unchanged);
         assert_eq!(put(&table, b"abcd", 2), Published::Written);
         assert_eq!(table.find(DAY).unwrap().unwrap().rows, 2);
@@ -236,7 +246,7 @@ mod tests {
         fs::write(folder.join(FILE), "abc").unwrap();
         assert_eq!(table.find(DAY).unwrap(), None);
         assert_eq!(put(&table, b"abcd", 2), Published::Written);
-        fs::remove_file(folder.join(MANIFEST)).unwrap();
+        fs::remove_file(manifests.join("2026-11-23.json")).unwrap();
         assert_eq!(table.find(DAY).unwrap(), None);
         drop(table);
         assert_eq!(names(&lake.root().join("events")), [".lock", "day=2026-11-23"], "no draft stays");

@@ -18,6 +18,7 @@ mod deploy;
 mod doctor;
 mod door;
 mod explain;
+mod export;
 mod flag;
 mod frames;
 mod freeze;
