@@ -19,6 +19,7 @@ mod dev;
 mod doctor;
 mod events;
 mod explain;
+mod export;
 mod lang;
 mod migrate;
 mod migrate_store;
@@ -81,6 +82,8 @@ enum Command {
     Verify(verify::Args),
     /// Compare days with WeChat's bills; exits 1 when a difference is open or a day could not be compared.
     Reconcile(reconcile::Args),
+    /// Write days of events or orders as Parquet files, for Spark and its like.
+    Export(export::Args),
     /// Accounts of staff.
     Admin(admin::Args),
     /// Show the nodes that serve the shop: number, address, state, leader, clock.
@@ -127,6 +130,7 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Explain(args) => explain::run(&args),
         Command::Verify(args) => verify::run(args, &sources).await,
         Command::Reconcile(args) => reconcile::run(args, &sources).await,
+        Command::Export(args) => export::run(args, &sources).await,
         Command::Admin(args) => admin::run(args, &sources).await,
         Command::Nodes(args) => nodes::run(args, &sources).await,
         Command::Events(args) => events::run(args, &sources).await,

@@ -42,6 +42,7 @@ pub mod cache;
 pub mod call;
 pub mod cart;
 pub mod event;
+pub mod export;
 pub mod flag;
 pub mod idempotency;
 pub mod job;
@@ -82,6 +83,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     cart::STATEMENTS,
     clock::STATEMENTS,
     event::STATEMENTS,
+    export::STATEMENTS,
     flag::STATEMENTS,
     idempotency::STATEMENTS,
     job::STATEMENTS,

@@ -15,6 +15,7 @@ pub mod address;
 pub mod call;
 pub mod cart;
 pub mod event;
+pub mod export;
 pub mod flag;
 pub mod hot;
 pub mod id;

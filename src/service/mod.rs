@@ -15,6 +15,8 @@ pub mod address;
 pub mod audit;
 pub mod cart;
 pub mod event;
+#[cfg(feature = "parquet")]
+pub mod export;
 pub mod flag;
 pub mod health;
 pub mod hot;

@@ -19,6 +19,7 @@ mod doctor;
 mod door;
 mod event;
 mod explain;
+mod export;
 mod flag;
 mod frames;
 mod freeze;
