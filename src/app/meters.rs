@@ -1,7 +1,7 @@
 //! What this node counts about itself, apart from what each way out counts of its own.
 
 use crate::{
-    model::money::Fen,
+    model::{event::Lag, money::Fen},
     telemetry::meter::{Counter, Level, Tally, Timing},
 };
 use std::{
@@ -95,7 +95,7 @@ pub struct Callbacks {
 }
 
 /// Figures that stand in the database: the same on each node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figures {
     /// Jobs whose time has come and that nobody runs.
     pub jobs_due: i64,
@@ -115,6 +115,10 @@ pub struct Figures {
     pub suspense_fen: Fen,
     /// Whether some node leads.
     pub led: bool,
+    /// Facts that wait for their place in the log.
+    pub facts_waiting: i64,
+    /// How far each consumer of the log is.
+    pub event_lags: Vec<Lag>,
 }
 
 /// Everything this node counts about itself.

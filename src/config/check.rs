@@ -123,6 +123,11 @@ impl Check {
         }
         let often = (1..=60).contains(&pay.query_every_seconds);
         self.demand(often, "pay.query_every_seconds", "1 to 60 is expected");
+        // Longer than an event may be late.
+        let events = &config.events;
+        self.demand((8..=3_650).contains(&events.retain_days), "events.retain_days", "8 to 3650 is expected");
+        let room = (100..=1_000_000).contains(&events.waiting_max);
+        self.demand(room, "events.waiting_max", "100 to 1000000 is expected");
         let ratio = (0.0..=1.0).contains(&config.telemetry.otlp_sample_ratio);
         self.demand(ratio, "telemetry.otlp_sample_ratio", "0 to 1 is expected");
         let apart = server.metrics_listen.is_none_or(|address| address.port() == 0 || address != server.listen);

@@ -40,6 +40,8 @@ pub struct Config {
     pub shipping: Shipping,
     /// Work outside a request.
     pub jobs: Jobs,
+    /// The log of events.
+    pub events: Events,
     /// What is counted from the events.
     pub figures: Figures,
     /// The mini-program platform.
@@ -332,6 +334,16 @@ pub struct Jobs {
     pub lease_seconds: u64,
     /// How long finished jobs are kept.
     pub keep_days: u64,
+}
+
+/// The log of events.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// How long events stay in the log.
+    pub retain_days: u64,
+    /// Events that may wait on this node to be written.
+    pub waiting_max: usize,
 }
 
 /// What is counted from the events.

@@ -42,6 +42,7 @@ pub mod cache;
 pub mod call;
 pub mod cart;
 pub mod event;
+pub mod export;
 pub mod figure;
 pub mod flag;
 pub mod idempotency;
@@ -83,6 +84,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     cart::STATEMENTS,
     clock::STATEMENTS,
     event::STATEMENTS,
+    export::STATEMENTS,
     figure::STATEMENTS,
     flag::STATEMENTS,
     idempotency::STATEMENTS,

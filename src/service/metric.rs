@@ -30,6 +30,7 @@ pub async fn text(app: &App) -> String {
     callbacks(app, &mut all);
     wechat(app, &mut all);
     jobs(app, &mut all);
+    events(app, &mut all);
     let figures = figures(app).await;
     all.gauge("weizhan_database_up", "Whether the database gave its figures.", flag(figures.is_some()));
     if let Some(figures) = figures {
@@ -171,6 +172,18 @@ fn jobs(app: &App, all: &mut Exposition) {
     all.timings("weizhan_job_run_seconds", "Time of runs of jobs, by kind and end.", timings);
 }
 
+fn events(app: &App, all: &mut Exposition) {
+    let ingest = &app.ingest;
+    let ends = [("accepted", &ingest.accepted), ("known", &ingest.known), ("refused", &ingest.refused)];
+    let ends = ends.map(|(end, counter)| (vec![("end", end)], counter.get()));
+    let help = "Events at this node: new in the log, there before, refused for want of room.";
+    all.counters("weizhan_events_total", help, ends);
+    let help = "Transactions that wrote events of mini-programs into the log.";
+    all.counters("weizhan_event_writes_total", help, [(vec![], ingest.groups.get())]);
+    let waiting = count(i64::try_from(ingest.count_waiting()).unwrap_or(i64::MAX));
+    all.gauge("weizhan_events_waiting", "Events that wait on this node to be written.", waiting);
+}
+
 fn shop(figures: &Figures, all: &mut Exposition) {
     let states = [("due", figures.jobs_due), ("running", figures.jobs_running), ("dead", figures.jobs_dead)];
     let states = states.map(|(state, number)| (vec![("state", state)], count(number)));
@@ -183,6 +196,14 @@ fn shop(figures: &Figures, all: &mut Exposition) {
     all.gauge("weizhan_callback_wait_seconds", "How long the oldest of them has waited.", wait);
     all.gauge("weizhan_suspense", "Pieces of money that staff must look at.", count(figures.suspense));
     all.gauge("weizhan_suspense_fen", "How much money that is, in fen.", count(figures.suspense_fen.0));
+    let waiting = count(figures.facts_waiting);
+    all.gauge("weizhan_event_facts_waiting", "Facts of the server that wait for their place in the log.", waiting);
+    let mut lags = std::collections::BTreeMap::<_, i64>::new();
+    for lag in &figures.event_lags {
+        *lags.entry(lag.consumer.as_str()).or_default() += lag.last - lag.position;
+    }
+    let lags = lags.into_iter().map(|(consumer, behind)| (vec![("consumer", consumer)], count(behind)));
+    all.gauges("weizhan_event_lag", "Events that a consumer of the log has not read.", lags);
     all.gauge("weizhan_led", "Whether some node holds the lease of the schedule.", flag(figures.led));
 }
 
@@ -200,8 +221,8 @@ fn node(app: &App, all: &mut Exposition) {
 async fn figures(app: &App) -> Option<Figures> {
     // Whoever scrapes meanwhile waits here and finds them read.
     let mut last = app.meters.figures.lock().await;
-    if let Some((_, figures)) = last.filter(|(read, _)| read.elapsed() < FRESH) {
-        return Some(figures);
+    if let Some((_, figures)) = last.as_ref().filter(|(read, _)| read.elapsed() < FRESH) {
+        return Some(figures.clone());
     }
     *last = match tokio::time::timeout(PATIENCE, read(app)).await {
         Ok(Ok(figures)) => Some((Instant::now(), figures)),
@@ -214,7 +235,7 @@ async fn figures(app: &App) -> Option<Figures> {
             None
         }
     };
-    last.map(|(_, figures)| figures)
+    last.as_ref().map(|(_, figures)| figures.clone())
 }
 
 async fn read(app: &App) -> Result<Figures, Fault> {
@@ -234,5 +255,7 @@ async fn read(app: &App) -> Result<Figures, Fault> {
         suspense: data::suspense::count(session).await?,
         suspense_fen: data::suspense::sum(session).await?,
         led: lease.is_some_and(|lease| lease.expires_ms >= now),
+        facts_waiting: data::event::count_waiting(session).await?,
+        event_lags: data::event::lags(session).await?,
     })
 }

@@ -14,6 +14,9 @@ mod unit;
 pub mod address;
 pub mod audit;
 pub mod cart;
+pub mod event;
+#[cfg(feature = "parquet")]
+pub mod export;
 pub mod figure;
 pub mod flag;
 pub mod health;

@@ -44,6 +44,7 @@ pub const TABLE: &[(&str, Who)] = &[
     ("health.ready", Who::Public),
     ("object.view", Who::Public),
     ("flag.list", Who::Public),
+    ("event.take", Who::Public),
     ("product.categories", Who::Public),
     ("product.list", Who::Public),
     ("product.view", Who::Public),

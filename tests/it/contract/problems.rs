@@ -8,6 +8,7 @@ use weizhan::{
     model::{
         address::AddressRefusal,
         cart::CartRefusal,
+        event::EventRefusal,
         figure::FigureRefusal,
         flag::FlagRefusal,
         job::JobRefusal,
@@ -37,6 +38,7 @@ type Reasons = (&'static str, &'static [(&'static str, Kind, &'static str)]);
 const REASONS: &[Reasons] = &[
     ("AddressRefusal", AddressRefusal::CODES),
     ("CartRefusal", CartRefusal::CODES),
+    ("EventRefusal", EventRefusal::CODES),
     ("FlagRefusal", FlagRefusal::CODES),
     ("JobRefusal", JobRefusal::CODES),
     ("NoticeRefusal", NoticeRefusal::CODES),
