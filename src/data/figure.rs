@@ -239,7 +239,10 @@ pub async fn sketch(session: &mut Session, day: Day, visitors: &[&str]) -> Resul
     let row: Option<(Vec<u8>,)> = session.optional(SKETCH_HELD, (day,)).await?;
     let is_new = row.is_none();
     let mut sketch = row.map_or_else(Sketch::default, |(registers,)| Sketch::of_registers(registers));
-    let grown = visitors.iter().fold(false, |grown, visitor| sketch.insert(visitor) || grown);
+    let mut grown = false;
+    for visitor in visitors {
+        grown |= sketch.insert(visitor);
+    }
     if is_new {
         session.execute(SKETCH_INSERT, (day, sketch.registers())).await?;
     } else if grown {
@@ -252,7 +255,9 @@ pub async fn sketch(session: &mut Session, day: Day, visitors: &[&str]) -> Resul
 pub async fn sketch_of(session: &mut Session, from: Day, to: Day) -> Result<Sketch, Error> {
     let rows: Vec<(Vec<u8>,)> = session.all(SKETCHES, (from, to)).await?;
     let mut whole = Sketch::default();
-    rows.into_iter().for_each(|(registers,)| whole.merge(&Sketch::of_registers(registers)));
+    for (registers,) in rows {
+        whole.merge(&Sketch::of_registers(registers));
+    }
     Ok(whole)
 }
 

@@ -57,10 +57,10 @@ impl Sketch {
         let registers = REGISTERS as f64;
         let sum: f64 = self.0.iter().map(|rank| (-f64::from(*rank)).exp2()).sum();
         let raw = 0.7213 / (1.0 + 1.079 / registers) * registers * registers / sum;
-        let empty = self.0.iter().filter(|rank| **rank == 0).count();
+        let empty: f64 = self.0.iter().map(|rank| f64::from(u8::from(*rank == 0))).sum();
         // Few in many registers are better counted by how many of those are empty.
-        let few = raw <= 2.5 * registers && empty > 0;
-        (if few { registers * (registers / empty as f64).ln() } else { raw }).round() as i64
+        let few = raw <= 2.5 * registers && empty > 0.0;
+        (if few { registers * (registers / empty).ln() } else { raw }).round() as i64
     }
 }
 

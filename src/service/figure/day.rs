@@ -156,7 +156,9 @@ async fn compare(app: &App, session: &mut Session, day: Day, made: &Deltas, even
                 differ(&mut row, window, found, *sum);
             }
         }
-        stored.iter().for_each(|(window, found)| differ(&mut row, window, *found, Sum::default()));
+        for (window, found) in &stored {
+            differ(&mut row, window, *found, Sum::default());
+        }
     }
     Ok(row)
 }

@@ -18,7 +18,7 @@ use weizhan::{
 
 #[tokio::test]
 async fn whoever_is_stopped_anywhere_has_counted_each_event_once() {
-    let app = TestApp::new().await;
+    let app = TestApp::crowded().await;
     let count = if full() { 1_000_000 } else { 5_000 };
     let events = generate(count, 5, 0x9e37_79b9);
     let (mut dice, mut killed, mut ended) = (Dice(77), 0, 0);
