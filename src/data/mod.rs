@@ -53,6 +53,7 @@ pub mod payment;
 pub mod product;
 pub mod push;
 pub mod reconcile;
+pub mod record;
 pub mod refund;
 pub mod setting;
 pub mod shipment;
@@ -93,6 +94,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     product::STATEMENTS,
     push::STATEMENTS,
     reconcile::STATEMENTS,
+    record::STATEMENTS,
     refund::STATEMENTS,
     setting::STATEMENTS,
     shipment::STATEMENTS,
