@@ -21,7 +21,7 @@ const AGAIN_MAX: u32 = 5;
 pub struct Embedded(App);
 
 /// Run a unit, again if another writer was in the way.
-async fn again<T>(unit: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+async fn again<T, F: Future<Output = Result<T, Error>>>(unit: impl Fn() -> F) -> Result<T, Error> {
     for _ in 0..AGAIN_MAX {
         match unit().await {
             Err(Error::Data(data::Error::Contended { .. } | data::Error::Conflict { .. })) => {
@@ -76,27 +76,28 @@ impl Embedded {
         value: &str,
         under: Option<(&str, i64)>,
     ) -> Result<Put, Error> {
-        let put = again(async || {
-            let mut session = self.0.database.write().await?;
-            if let Some((lock, term)) = under
-                && !data::lease::guard(&mut session, lock, term).await?
-            {
-                return Ok(Put::Late);
-            }
-            let now = self.0.shared_now(&mut session).await?;
-            let written = if from == 0 {
-                data::record::insert(&mut session, name, value, now).await?
-            } else {
-                data::record::change(&mut session, name, value, from, now).await?
-            };
-            session.commit().await?;
-            Ok(if written { Put::Written(from + 1) } else { Put::Changed })
-        })
-        .await?;
+        let put = again(|| self.try_put(name, from, value, under)).await?;
         if matches!(put, Put::Written(_)) {
             self.0.cache.tell(CHANGED).await;
         }
         Ok(put)
+    }
+
+    async fn try_put(&self, name: &str, from: i64, value: &str, under: Option<(&str, i64)>) -> Result<Put, Error> {
+        let mut session = self.0.database.write().await?;
+        if let Some((lock, term)) = under
+            && !data::lease::guard(&mut session, lock, term).await?
+        {
+            return Ok(Put::Late);
+        }
+        let now = self.0.shared_now(&mut session).await?;
+        let written = if from == 0 {
+            data::record::insert(&mut session, name, value, now).await?
+        } else {
+            data::record::change(&mut session, name, value, from, now).await?
+        };
+        session.commit().await?;
+        Ok(if written { Put::Written(from + 1) } else { Put::Changed })
     }
 
     #[cfg_attr(not(feature = "zookeeper"), expect(clippy::unused_async, reason = "another engine asks its server"))]
@@ -146,31 +147,7 @@ impl Session {
 
     pub(super) async fn take(&mut self, name: &str, value: &str) -> Result<Option<i64>, Error> {
         let begun = Trust::begin(&self.app);
-        let taken = again(async || {
-            let (mut session, now) = self.renew().await?;
-            let until = now.plus(self.app.lease());
-            let term = match (self.names.get(name), data::lease::find(&mut session, name).await?) {
-                (Some(term), _) => Some(*term),
-                // Taken before, and the answer was lost.
-                (None, Some(seen)) if seen.holder == self.holder && seen.expires_ms >= now => Some(seen.epoch),
-                // As with leading: a node whose clock is wrong takes nothing.
-                _ if !self.app.nodes.is_clock_sure() => None,
-                (None, None) => {
-                    data::lease::insert(&mut session, name, &self.holder, until).await?.then_some(1)
-                }
-                (None, Some(seen)) if seen.expires_ms < now => {
-                    let (epoch, holder) = (seen.epoch, &self.holder);
-                    data::lease::take(&mut session, name, holder, epoch, until, now).await?.then_some(epoch + 1)
-                }
-                (None, Some(_)) => None,
-            };
-            if let Some(term) = term.filter(|_| !self.names.contains_key(name)) {
-                data::lease::say(&mut session, name, term, value).await?;
-            }
-            session.commit().await?;
-            Ok(term)
-        })
-        .await;
+        let taken = again(|| self.try_take(name, value)).await;
         let term = self.settle(begun, taken)?;
         if let Some(term) = term
             && self.names.insert(name.to_owned(), term).is_none()
@@ -180,10 +157,37 @@ impl Session {
         Ok(term)
     }
 
+    async fn try_take(&self, name: &str, value: &str) -> Result<Option<i64>, Error> {
+        let (mut session, now) = self.renew().await?;
+        let (until, holder) = (now.plus(self.app.lease()), &self.holder);
+        let term = match (self.names.get(name), data::lease::find(&mut session, name).await?) {
+            (Some(term), _) => Some(*term),
+            // Taken before, and the answer was lost.
+            (None, Some(seen)) if seen.holder == *holder && seen.expires_ms >= now => Some(seen.epoch),
+            // As with leading: a node whose clock is wrong takes nothing.
+            _ if !self.app.nodes.is_clock_sure() => None,
+            (None, None) => data::lease::insert(&mut session, name, holder, until).await?.then_some(1),
+            (None, Some(seen)) if seen.expires_ms < now => {
+                let taken = data::lease::take(&mut session, name, holder, seen.epoch, until, now).await?;
+                taken.then_some(seen.epoch + 1)
+            }
+            (None, Some(_)) => None,
+        };
+        if let Some(term) = term.filter(|_| !self.names.contains_key(name)) {
+            data::lease::say(&mut session, name, term, value).await?;
+        }
+        session.commit().await?;
+        Ok(term)
+    }
+
     pub(super) async fn keep(&mut self) -> Result<(), Error> {
         let begun = Trust::begin(&self.app);
-        let kept = again(async || Ok(self.renew().await?.0.commit().await?)).await;
+        let kept = again(|| self.try_keep()).await;
         self.settle(begun, kept)
+    }
+
+    async fn try_keep(&self) -> Result<(), Error> {
+        Ok(self.renew().await?.0.commit().await?)
     }
 
     pub(super) fn term(&self, name: &str) -> Option<i64> {
@@ -192,15 +196,16 @@ impl Session {
 
     pub(super) async fn release(&mut self, name: &str) -> Result<bool, Error> {
         let Some(term) = self.names.get(name).copied() else { return Ok(false) };
-        let released = again(async || {
-            let mut session = self.app.database.write().await?;
-            let released = data::lease::resign(&mut session, name, &self.holder, term).await?;
-            session.commit().await?;
-            Ok(released)
-        })
-        .await?;
+        let released = again(|| self.try_release(name, term)).await?;
         self.names.remove(name);
         self.app.cache.tell(CHANGED).await;
+        Ok(released)
+    }
+
+    async fn try_release(&self, name: &str, term: i64) -> Result<bool, Error> {
+        let mut session = self.app.database.write().await?;
+        let released = data::lease::resign(&mut session, name, &self.holder, term).await?;
+        session.commit().await?;
         Ok(released)
     }
 

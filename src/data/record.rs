@@ -34,12 +34,6 @@ pub async fn insert(session: &mut Session, name: &str, value: &str, now: Timesta
     session.insert_new(INSERT, (name, value, now)).await
 }
 /// Change one that has this version; `false` when it has another.
-pub async fn change(
-    session: &mut Session,
-    name: &str,
-    value: &str,
-    from: i64,
-    now: Timestamp,
-) -> Result<bool, Error> {
+pub async fn change(session: &mut Session, name: &str, value: &str, from: i64, now: Timestamp) -> Result<bool, Error> {
     Ok(session.execute(CHANGE, (value, now, name, from)).await? == 1)
 }

@@ -18,7 +18,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["app", "model", "data", "cache", "storage", "wechat", "planted", "telemetry::meter", "telemetry::exposition"],
     ),
     ("coordination", &["app", "model", "data::lease", "data::record", "data::Error", "data::Session"]),
-    ("compute", &["app", "coordination", "model", "service", "data::job", "data::lease", "data::Error", "data::Session"]),
+    (
+        "compute",
+        &["app", "coordination", "model", "service", "data::job", "data::lease", "data::Error", "data::Session"],
+    ),
     ("http", &["app", "model", "service", "config", "telemetry", "planted"]),
     ("simulator", &["config", "model::time", "model::money", "wechat::pay::sign", "wechat::push::packet"]),
     (
