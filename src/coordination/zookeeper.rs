@@ -5,7 +5,7 @@
 //! transaction that makes the ephemeral node, so terms are as dense as those in the database, and a record is written
 //! under a term by checking that version in the same transaction. All nodes lie flat in three folders, `/` written `:`.
 //!
-//! Reads ask the server to catch up with its leader first. The connection is plain and unauthenticated: it belongs in a
+//! Every call asks the server to catch up with its leader first. The connection is plain and unauthenticated: it belongs in a
 //! private network.
 
 use super::{Entry, Error, Kind, Put, watch::Hints};
@@ -73,11 +73,14 @@ impl ZooKeeper {
         Ok(Self { cluster: cluster.into(), life, client })
     }
 
-    /// The client for all that needs no session of its own; another one when its session has ended.
+    /// The client for all that needs no session of its own, on a server that has caught up with its leader; another client
+    /// when the session of the last one has ended, which nothing but an answer shows.
     async fn client(&self) -> Result<Client, Error> {
         let mut client = self.client.lock().await;
-        if client.state().is_terminated() {
-            *client = connect(&self.cluster, self.life).await?;
+        match client.sync(NAMES).await {
+            Ok(()) => {}
+            Err(Failure::SessionExpired | Failure::ClientClosed) => *client = connect(&self.cluster, self.life).await?,
+            Err(failure) => return Err(failure.into()),
         }
         Ok(client.clone())
     }
@@ -88,13 +91,11 @@ impl ZooKeeper {
 
     pub(super) async fn find(&self, kind: Kind, name: &str) -> Result<Option<Entry>, Error> {
         let client = self.client().await?;
-        client.sync(folder(kind)).await?;
         read(&client, kind, name).await
     }
 
     pub(super) async fn list(&self, kind: Kind, prefix: &str) -> Result<Vec<Entry>, Error> {
         let client = self.client().await?;
-        client.sync(folder(kind)).await?;
         let nodes = client.list_children(folder(kind)).await?;
         let mut names: Vec<String> = nodes.into_iter().map(|node| node.replace(':', "/")).collect();
         names.retain(|name| name.starts_with(prefix));
