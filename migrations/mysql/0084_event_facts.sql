@@ -8,7 +8,7 @@ CREATE TABLE event_facts (
     received_ms  BIGINT NOT NULL,
     page         VARCHAR(100) NOT NULL,
     channel      VARCHAR(32) NOT NULL,
-    product_id   BIGINT,
+    product_id   BIGINT NULL,
     amount_fen   BIGINT NOT NULL,
     name         VARCHAR(100) NOT NULL,
     detail       VARCHAR(1000) NOT NULL,

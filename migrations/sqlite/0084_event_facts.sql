@@ -8,7 +8,7 @@ CREATE TABLE event_facts (
     received_ms  INTEGER NOT NULL,
     page         TEXT NOT NULL,
     channel      TEXT NOT NULL,
-    product_id   INTEGER,
+    product_id   INTEGER NULL,
     amount_fen   INTEGER NOT NULL,
     name         TEXT NOT NULL,
     detail       TEXT NOT NULL,

@@ -1,20 +1,21 @@
 //! Looks of many readers at Redis, made together: while one question is under way, the next collects.
 
-use super::redis::{Found, Redis};
+use super::redis::{Address, Found, Redis};
 use bytes::Bytes;
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
-/// Who wants to know about an entry, by its name.
-type Asked = BTreeMap<String, Vec<oneshot::Sender<Found<Bytes>>>>;
+/// Somebody who wants to know about an entry.
+struct Asked {
+    namespace: &'static str,
+    name: String,
+    tell: oneshot::Sender<Found<Bytes>>,
+}
 
 /// What is asked next.
 #[derive(Default)]
 pub(super) struct Batch {
-    asked: Mutex<BTreeMap<&'static str, Asked>>,
+    asked: Mutex<Vec<Asked>>,
     bell: Notify,
 }
 
@@ -22,12 +23,12 @@ impl Batch {
     /// The entry in Redis; `None` when there is none, or when Redis does not answer.
     pub(super) async fn find(&self, namespace: &'static str, name: String) -> Option<Found<Bytes>> {
         let (tell, told) = oneshot::channel();
-        self.asked().entry(namespace).or_default().entry(name).or_default().push(tell);
+        self.asked().push(Asked { namespace, name, tell });
         self.bell.notify_one();
         told.await.ok()
     }
 
-    fn asked(&self) -> MutexGuard<'_, BTreeMap<&'static str, Asked>> {
+    fn asked(&self) -> MutexGuard<'_, Vec<Asked>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -37,14 +38,23 @@ impl Batch {
             self.bell.notified().await;
             // Whoever is ready to ask now comes along.
             tokio::task::yield_now().await;
-            let asked = std::mem::take(&mut *self.asked());
-            let names: Vec<_> =
-                asked.iter().flat_map(|(space, asked)| asked.keys().map(|name| (*space, name))).collect();
+            let mut asked = std::mem::take(&mut *self.asked());
+            asked.sort_unstable_by(|one, other| (one.namespace, &one.name).cmp(&(other.namespace, &other.name)));
+            // Each entry once, and for each who asked its place among them.
+            let (mut entries, mut places) = (Vec::new(), Vec::with_capacity(asked.len()));
+            for Asked { namespace, name, .. } in &asked {
+                let entry = Address { namespace, name };
+                if entries.last() != Some(&entry) {
+                    entries.push(entry);
+                }
+                places.push(entries.len() - 1);
+            }
             // Who is not told is told by the end of its channel.
-            let Some(found) = redis.peek(&names).await else { continue };
-            for (tell, found) in asked.into_values().flat_map(BTreeMap::into_values).zip(found) {
-                let Some(found) = found else { continue };
-                tell.into_iter().for_each(|tell| drop(tell.send(found.clone())));
+            let Some(found) = redis.peek(&entries).await else { continue };
+            for (Asked { tell, .. }, place) in asked.into_iter().zip(places) {
+                if let Some(Some(found)) = found.get(place) {
+                    drop(tell.send(found.clone()));
+                }
             }
         }
     }

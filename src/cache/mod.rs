@@ -132,6 +132,11 @@ impl Cache {
             return Some(held.0);
         }
         let tiered = self.tiered.as_ref()?;
+        // On the heap, as above all what a miss needs.
+        Box::pin(self.find_shared(tiered, room, key)).await
+    }
+
+    async fn find_shared<K: Key>(&self, tiered: &Tiered, room: &Room<K>, key: &K) -> Option<Option<K::Form>> {
         let (stamp, looked) = (room.stamp(key), self.memory.now());
         let found = tiered.find(room, key.name()).await?;
         self.take(key, (stamp, looked), found)

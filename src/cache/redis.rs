@@ -29,7 +29,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const CONNECT_DELAY: Duration = Duration::from_millis(20);
 
 /// Which entry is meant.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Address<'a> {
     pub(super) namespace: &'static str,
     pub(super) name: &'a str,
@@ -132,23 +132,22 @@ impl Redis {
             None => LookUp::Failed,
         }
     }
-    /// The good ones of these entries, in this order, by two plain commands; `None` without a reply. Names of a namespace
+    /// The good ones of these entries, in this order, by plain commands; `None` without a reply. Those of a namespace
     /// stand together.
-    pub(super) async fn peek(&self, names: &[(&'static str, &String)]) -> Option<Vec<Option<Found<Bytes>>>> {
+    pub(super) async fn peek(&self, entries: &[Address<'_>]) -> Option<Vec<Option<Found<Bytes>>>> {
         let (mut calls, mut manager) = (redis::pipe(), self.manager());
         calls.cmd("TIME");
-        for names in names.chunk_by(|(one, _), (other, _)| one == other) {
-            let Some((namespace, _)) = names.first() else { continue };
-            calls.cmd("MGET").arg(epoch(namespace));
-            for (namespace, name) in names {
-                calls.arg(entry(Address { namespace, name }));
+        for entries in entries.chunk_by(|one, other| one.namespace == other.namespace) {
+            calls.cmd("MGET").arg(epoch(entries.first()?.namespace));
+            for at in entries {
+                calls.arg(entry(*at));
             }
         }
         let reply = self.call("peek", calls.query_async::<Vec<redis::Value>>(&mut manager)).await?;
         let mut replies = reply.into_iter();
         let (seconds, micros): (i64, i64) = redis::from_redis_value(replies.next()?).ok()?;
         let now_ms = seconds * 1_000 + micros / 1_000;
-        let mut all = Vec::with_capacity(names.len());
+        let mut all = Vec::with_capacity(entries.len());
         for reply in replies {
             let stored: Vec<Option<Bytes>> = redis::from_redis_value(reply).ok()?;
             let (epoch, stored) = stored.split_first()?;
@@ -157,7 +156,7 @@ impl Redis {
                 found(&stored.slice(stored.strip_prefix(&**epoch).map(|_| epoch.len())?..), now_ms)
             }));
         }
-        (all.len() == names.len()).then_some(all)
+        (all.len() == entries.len()).then_some(all)
     }
     /// Fill an entry; `false` when Redis may not have heard. It dies `life` after the **ticket** was given, which was
     /// before its value was read.

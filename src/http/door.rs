@@ -67,7 +67,11 @@ pub(super) async fn pass(app: App, router: Router, peer: SocketAddr, mut request
     let asked = Asked { id: RequestId::random(), ip, method, uri, trace };
     let mut span = None;
     let operation = class::of_route(measured.place(), &asked.method);
-    let response = within_limits(&app, &asked, &mut span, (router, operation), request).await;
+    let response = match at_once(&app, &asked, operation).await {
+        Some(response) => response,
+        // On the heap: what is answered at once does not carry the room for a handler.
+        None => Box::pin(handled(&app, &asked, &mut span, (router, operation), request)).await,
+    };
     let took = measured.end(&response);
     let mut response = render(response, asked.uri.path(), asked.id.as_str());
     answer_headers(response.headers_mut(), asked.id);
@@ -79,23 +83,26 @@ pub(super) async fn pass(app: App, router: Router, peer: SocketAddr, mut request
     response
 }
 
-async fn within_limits(
+/// The answer that needs no handler: a refusal, or a hot copy.
+async fn at_once(app: &App, asked: &Asked, operation: Option<&'static Operation>) -> Option<Response> {
+    if let Err(problem) = count(app, asked, operation).await {
+        return Some(problem.into_response());
+    }
+    let glance = operation?.glance?;
+    // A traced request has its span before anything is done.
+    if asked.trace.is_on() {
+        return None;
+    }
+    glance::answer(app, glance, &asked.method, &asked.uri).await
+}
+
+async fn handled(
     app: &App,
     asked: &Asked,
     span: &mut Option<Span>,
     (router, operation): (Router, Option<&'static Operation>),
     mut request: Request,
 ) -> Response {
-    if let Err(problem) = count(app, asked, operation).await {
-        return problem.into_response();
-    }
-    // A traced request has its span before anything is done.
-    if let Some(glance) = operation.and_then(|operation| operation.glance)
-        && !asked.trace.is_on()
-        && let Some(response) = glance::answer(app, glance, &asked.method, &asked.uri).await
-    {
-        return response;
-    }
     request.extensions_mut().insert(Origin { ip: asked.ip, id: asked.id });
     if !request.body().is_end_stream() {
         DefaultBodyLimit::max(app.config.server.body_bytes_max).apply(&mut request);

@@ -67,7 +67,7 @@ async fn without_either_guard_the_same_storm_finds_old_values() {
     let Some(redis) = private_redis() else { return };
     for guards in [Guards { nonce: false, generation: true }, Guards { nonce: true, generation: false }] {
         let (mut found, mut rounds) = (0, 0);
-        while found == 0 && rounds < 400 {
+        while found == 0 && rounds < 2_000 {
             found += storm(&redis, guards, 10).await.0;
             rounds += 10;
         }

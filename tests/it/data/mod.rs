@@ -4,6 +4,7 @@
 //! One insert–find–compare a noun: preparing a statement shows that its SQL is right, only this shows that the Rust
 //! types are. Optional columns go both ways, numbers to their bounds, text beyond the first plane.
 
+mod events;
 mod goods;
 mod house;
 mod money;
