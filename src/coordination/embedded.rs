@@ -39,13 +39,12 @@ impl Embedded {
         Self(app.clone())
     }
 
-    pub(super) fn open(&self) -> Session {
-        Session {
-            app: self.0.clone(),
-            holder: hex::encode(random_bytes::<12>()),
-            trust: Trust::begin(&self.0),
-            names: BTreeMap::new(),
-        }
+    pub(super) async fn open(&self) -> Result<Session, Error> {
+        let trust = Trust::begin(&self.0);
+        // A session begins only where its names can be kept.
+        self.0.database.ping().await?;
+        let holder = hex::encode(random_bytes::<12>());
+        Ok(Session { app: self.0.clone(), holder, trust, names: BTreeMap::new() })
     }
 
     pub(super) async fn find(&self, kind: Kind, name: &str) -> Result<Option<Entry>, Error> {
@@ -100,9 +99,8 @@ impl Embedded {
         Ok(if written { Put::Written(from + 1) } else { Put::Changed })
     }
 
-    #[cfg_attr(not(feature = "zookeeper"), expect(clippy::unused_async, reason = "another engine asks its server"))]
-    pub(super) async fn hints(&self, _: Kind) -> Result<Hints, Error> {
-        Ok(Hints::Bell(self.0.cache.heard(CHANGED)))
+    pub(super) fn hints(&self) -> Hints {
+        Hints::Bell(self.0.cache.heard(CHANGED))
     }
 }
 

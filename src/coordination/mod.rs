@@ -118,7 +118,7 @@ impl Coordinator {
     /// Begin to own names.
     pub async fn open(&self) -> Result<Session, Error> {
         match self {
-            Self::Embedded(engine) => Ok(Session::Embedded(engine.open())),
+            Self::Embedded(engine) => engine.open().await.map(Session::Embedded),
             #[cfg(feature = "zookeeper")]
             Self::ZooKeeper(engine) => engine.open().await.map(Session::ZooKeeper),
         }
@@ -139,11 +139,8 @@ impl Coordinator {
         engine!(Self, self, engine => engine.put(name, from, value, under).await)
     }
     /// Watch all whose name begins so.
-    pub async fn watch(&self, kind: Kind, prefix: &str) -> Result<Watch, Error> {
-        Ok(Watch::new(self.clone(), kind, prefix.to_owned(), self.hints(kind).await?))
-    }
-    async fn hints(&self, kind: Kind) -> Result<watch::Hints, Error> {
-        engine!(Self, self, engine => engine.hints(kind).await)
+    pub fn watch(&self, kind: Kind, prefix: &str) -> Watch {
+        Watch::new(self.clone(), kind, prefix.to_owned())
     }
 }
 

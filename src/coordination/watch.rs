@@ -15,8 +15,7 @@ pub(super) enum Hints {
     /// Rings for as long as the connection lasts.
     #[cfg(feature = "zookeeper")]
     ZooKeeper(Box<zookeeper_client::PersistentWatcher>),
-    /// There are none until the server is asked for more.
-    #[cfg(feature = "zookeeper")]
+    /// Not asked for yet, or over with the connection.
     None,
 }
 
@@ -33,22 +32,23 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(coordinator: Coordinator, kind: Kind, prefix: String, hints: Hints) -> Self {
-        Self { coordinator, kind, prefix, seen: None, hints }
+    pub(super) fn new(coordinator: Coordinator, kind: Kind, prefix: String) -> Self {
+        Self { coordinator, kind, prefix, seen: None, hints: Hints::None }
     }
 
     /// The present state the first time, and then each that differs from the one before. May be dropped and called again.
     pub async fn next(&mut self) -> Result<Vec<Entry>, Error> {
         loop {
+            if matches!(self.hints, Hints::None) {
+                // Before the look, so that none after it is missed.
+                self.hints = match &self.coordinator {
+                    Coordinator::Embedded(engine) => engine.hints(),
+                    #[cfg(feature = "zookeeper")]
+                    Coordinator::ZooKeeper(engine) => engine.hints(self.kind).await?,
+                };
+            }
             if let Some(found) = self.look().await? {
                 return Ok(found);
-            }
-            #[cfg(feature = "zookeeper")]
-            if matches!(self.hints, Hints::None)
-                && let Ok(hints) = self.coordinator.hints(self.kind).await
-            {
-                self.hints = hints;
-                continue;
             }
             // A hint between the look and here is kept by the bell; one that another watch of this process took is not.
             let _ = tokio::time::timeout(LOOK, self.hints.rung()).await;
@@ -78,7 +78,6 @@ impl Hints {
                     *self = Self::None;
                 }
             }
-            #[cfg(feature = "zookeeper")]
             Self::None => std::future::pending().await,
         }
     }

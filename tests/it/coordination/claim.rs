@@ -114,7 +114,7 @@ pub async fn the_names_of_a_dead_session_are_free_and_those_of_a_living_one_are_
     assert_eq!(stand.other.list(Kind::Name, "members/").await.unwrap(), all);
     assert_eq!(stand.other.list(Kind::Name, "members/b").await.unwrap(), all[1..2]);
     assert_eq!(stand.other.find(Kind::Name, "members").await.unwrap(), None, "a beginning is no name");
-    let mut watch = stand.other.watch(Kind::Name, "members/").await.unwrap();
+    let mut watch = stand.other.watch(Kind::Name, "members/");
     assert_eq!(watch.next().await.unwrap(), all);
     living.keep().await.unwrap();
     dying.keep().await.unwrap();
@@ -201,7 +201,7 @@ pub async fn of_changes_at_the_same_moment_one_wins(stand: &Stand) {
 }
 
 pub async fn a_watch_sees_the_last_value(stand: &Stand) {
-    let mut watch = stand.one.watch(Kind::Record, "watch/").await.unwrap();
+    let mut watch = stand.one.watch(Kind::Record, "watch/");
     assert_eq!(watch.next().await.unwrap(), []);
     assert_eq!(watch.look().await.unwrap(), None, "nothing is told twice");
     let last = 20;
@@ -226,7 +226,7 @@ pub async fn a_watch_sees_the_last_value(stand: &Stand) {
 }
 
 pub async fn a_watch_that_was_cut_off_sees_what_it_missed(stand: &Stand) {
-    let mut watch = stand.one.watch(Kind::Record, "cut/").await.unwrap();
+    let mut watch = stand.one.watch(Kind::Record, "cut/");
     assert_eq!(watch.next().await.unwrap(), []);
     let mut owner = stand.one.open().await.unwrap();
     owner.take("cut/owner", "").await.unwrap().unwrap();

@@ -52,11 +52,12 @@ impl Stand {
     }
 
     /// From now on the first gives no sign of life, and does not know.
-    #[cfg_attr(not(feature = "zookeeper"), expect(clippy::unused_self, reason = "in the database silence is enough"))]
     fn freeze(&self) {
-        #[cfg(feature = "zookeeper")]
-        if let Engine::ZooKeeper(road) = &self.engine {
-            road.black_hole();
+        match &self.engine {
+            // Silence is enough.
+            Engine::Embedded(_) => {}
+            #[cfg(feature = "zookeeper")]
+            Engine::ZooKeeper(road) => road.black_hole(),
         }
     }
 
