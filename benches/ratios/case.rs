@@ -193,7 +193,7 @@ fn orders<'a>(side: Side, world: &'a World, path: &'a str, hot: bool) -> Source<
 }
 
 /// A hundred new events of one installation after the other, the same for both.
-fn events<'a>(path: &'a str) -> Source<'a> {
+fn events(path: &str) -> Source<'_> {
     let (run, mut count) = (weizhan::wechat::pay::sign::random_text(8), 0_usize);
     let now = weizhan::model::time::Clock::now(&weizhan::app::SystemClock).0;
     Box::new(move || {

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 /// Options of `export`.
 #[derive(Debug, clap::Args)]
-#[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "what cannot be done has no use for its options"))]
 pub(super) struct Args {
     /// `events` or `orders`.
     #[arg(value_name = "TABLE")]

@@ -55,6 +55,7 @@ pub mod payment;
 pub mod product;
 pub mod push;
 pub mod reconcile;
+pub mod record;
 pub mod refund;
 pub mod setting;
 pub mod shipment;
@@ -97,6 +98,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     product::STATEMENTS,
     push::STATEMENTS,
     reconcile::STATEMENTS,
+    record::STATEMENTS,
     refund::STATEMENTS,
     setting::STATEMENTS,
     shipment::STATEMENTS,

@@ -112,6 +112,7 @@ impl LakeTable {
         find().map_err(|source| Error::Lake { path: path.clone(), source })
     }
     /// Put a whole file in the place of its day; once this returned, it outlives a power cut.
+    #[expect(clippy::needless_pass_by_value, reason = "a draft is published once")]
     pub fn publish(&self, draft: Draft, rows: u64, over: bool) -> Result<(Manifest, Published), Error> {
         let folder = self.day(draft.day);
         let manifest = Manifest {

@@ -13,6 +13,7 @@ mod chaos;
 mod cli;
 mod cloud;
 mod contract;
+mod coordination;
 mod data;
 mod deploy;
 mod doctor;

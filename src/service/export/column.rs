@@ -115,7 +115,7 @@ pub(super) fn append<L: Line, W: io::Write + Send>(
                 let values: Vec<_> = rows.iter().map(|row| ByteArray::from(read(row))).collect();
                 column.typed::<ByteArrayType>().write_batch(&values, None, None)?;
             }
-        };
+        }
         column.close()?;
     }
     group.close().map(drop)

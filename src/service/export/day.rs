@@ -19,7 +19,7 @@ const HELD_ROWS_MAX: usize = 100_000;
 /// The days that are being written.
 pub(super) struct Days<'a, L> {
     table: &'a LakeTable,
-    days: BTreeMap<Day, DayFile<L>>,
+    open: BTreeMap<Day, DayFile<L>>,
     held: usize,
     /// Rows of a group, and rows held over all days.
     bounds: (usize, usize),
@@ -39,7 +39,7 @@ impl<'a, L: Line> Days<'a, L> {
     }
 
     fn bounded(table: &'a LakeTable, bounds: (usize, usize)) -> Self {
-        Self { table, days: BTreeMap::new(), held: 0, bounds }
+        Self { table, open: BTreeMap::new(), held: 0, bounds }
     }
 
     /// Take rows of any days.
@@ -47,7 +47,7 @@ impl<'a, L: Line> Days<'a, L> {
         for row in rows {
             let day = Day(row.moment().day());
             self.of(day)?;
-            let Some(of) = self.days.get_mut(&day) else { continue };
+            let Some(of) = self.open.get_mut(&day) else { continue };
             of.held.push(row);
             of.rows += 1;
             self.held += 1;
@@ -56,7 +56,7 @@ impl<'a, L: Line> Days<'a, L> {
             }
             if self.held >= self.bounds.1 {
                 // The one that has most gives the largest groups.
-                let fullest = self.days.values_mut().max_by_key(|of| of.held.len());
+                let fullest = self.open.values_mut().max_by_key(|of| of.held.len());
                 self.held -= fullest.map_or(Ok(0), |of| of.flush(self.table))?;
             }
         }
@@ -65,9 +65,9 @@ impl<'a, L: Line> Days<'a, L> {
 
     /// Begin the file of a day, if that was not done.
     fn of(&mut self, day: Day) -> Result<(), Error> {
-        if !self.days.contains_key(&day) {
+        if !self.open.contains_key(&day) {
             let file = column::create::<L, _>(self.table.draft(day)?).map_err(broken(self.table))?;
-            self.days.insert(day, DayFile { file, held: Vec::new(), rows: 0 });
+            self.open.insert(day, DayFile { file, held: Vec::new(), rows: 0 });
         }
         Ok(())
     }
@@ -77,7 +77,7 @@ impl<'a, L: Line> Days<'a, L> {
         let mut exported = Vec::new();
         for day in iter::successors(Some(span.from), |day| Some(day.next())).take_while(|day| *day <= span.to) {
             self.of(day)?;
-            let Some(mut of) = self.days.remove(&day) else { continue };
+            let Some(mut of) = self.open.remove(&day) else { continue };
             let before = self.table.find(day).ok().flatten();
             if let Some(manifest) = before.filter(|before| before.rows > of.rows && !span.overwrite) {
                 exported.push(Exported { manifest, outcome: Outcome::Kept(of.rows) });
@@ -167,7 +167,7 @@ mod tests {
             for chunk in all.chunks(70) {
                 days.add(chunk.to_vec()).unwrap();
                 assert!(days.held < bounds.1);
-                assert_eq!(days.held, days.days.values().map(|of| of.held.len()).sum::<usize>());
+                assert_eq!(days.held, days.open.values().map(|of| of.held.len()).sum::<usize>());
             }
             for exported in days.publish(span, to.end()).unwrap() {
                 let day = exported.manifest.day;

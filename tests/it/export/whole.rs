@@ -230,7 +230,7 @@ async fn cut_off_it_leaves_no_day_and_the_next_is_whole() {
             break;
         }
         let left = tree(lake.root());
-        assert!(left.keys().all(|name| name.ends_with(".lock")), "{:?}", left.keys());
+        assert!(left.keys().all(|name| name.strip_suffix(".lock").is_some()), "{:?}", left.keys());
     }
     assert!(rounds >= 3, "given up {rounds} times");
     assert!(matches!(outcomes(&run(&app, &lake, span).await)[..], [(Outcome::Unchanged, 50)]));
