@@ -22,7 +22,7 @@ statements! {
 }
 
 /// Nobody else changes which addresses a buyer has until this session ends. Without it, two that are added at once would
-/// not see each other: InnoDB passes over a row whose insertion is not committed when it looks for rows to update.
+/// not see each other: `InnoDB` passes over a row whose insertion is not committed when it looks for rows to update.
 pub async fn hold(session: &mut Session, user: UserId) -> Result<(), Error> {
     session.optional::<(UserId,)>(HOLD, (user,)).await.map(drop)
 }
