@@ -143,7 +143,19 @@ impl Session {
         outcome
     }
 
+    /// Whether somebody else has the name now.
+    async fn is_anothers(&self, name: &str) -> Result<bool, Error> {
+        let mut session = self.app.database.read().await?;
+        let now = self.app.shared_now(&mut session).await?;
+        let seen = data::lease::find(&mut session, name).await?;
+        Ok(seen.is_some_and(|seen| seen.holder != self.holder && seen.expires_ms >= now))
+    }
+
     pub(super) async fn take(&mut self, name: &str, value: &str) -> Result<Option<i64>, Error> {
+        // Looking first: who asks again and again for what is another's must not keep the owner from writing.
+        if self.trust.holds(&self.app) && !self.names.contains_key(name) && self.is_anothers(name).await? {
+            return Ok(None);
+        }
         let begun = Trust::begin(&self.app);
         let taken = again(|| self.try_take(name, value)).await;
         let term = self.settle(begun, taken)?;
