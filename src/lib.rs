@@ -5,6 +5,7 @@ pub mod cache;
 pub mod cli;
 pub mod compute;
 pub mod config;
+pub mod coordination;
 pub mod data;
 pub mod http;
 pub mod model;

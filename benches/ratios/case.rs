@@ -35,6 +35,7 @@ enum Work {
     Login,
     Order { hot: bool },
     Notice,
+    Events,
 }
 
 /// One load.
@@ -102,6 +103,7 @@ pub const CASES: &[Case] = &[
         work: Work::Notice,
         ..GET
     },
+    Case { name: "events, batch of 100", goal: 0.6, path: ["/v1/events", "/events"], work: Work::Events, ..GET },
 ];
 
 impl Case {
@@ -140,6 +142,7 @@ impl Case {
                 Ok(once(world.awaiting[part].iter().map(|order| world.wechat.notice(path, order)).collect()))
             }
             Work::Order { hot } => Ok(orders(side, world, path, hot)),
+            Work::Events => Ok(events(path)),
         }
     }
 }
@@ -186,5 +189,26 @@ fn orders<'a>(side: Side, world: &'a World, path: &'a str, hot: bool) -> Source<
         };
         let headers = [("authorization", bearers[at].as_str()), ("idempotency-key", &key)];
         Some(request("POST", path, &headers, body.as_bytes()))
+    })
+}
+
+/// A hundred new events of one installation after the other, the same for both.
+fn events(path: &str) -> Source<'_> {
+    let (run, mut count) = (weizhan::wechat::pay::sign::random_text(8), 0_usize);
+    let now = weizhan::model::time::Clock::now(&weizhan::app::SystemClock).0;
+    Box::new(move || {
+        count += 1;
+        let event = |number: usize| {
+            format!(
+                r#"{{"id":"{run}-{count:08}-{number:02}","kind":"page_view","occurred_ms":{now},"page":"pages/product/index","name":"","detail":{{"from":"list","place":{number}}}}}"#
+            )
+        };
+        let events: Vec<_> = (0..100).map(event).collect();
+        let body = format!(
+            r#"{{"source":"installation-{:04}","sent_ms":{now},"channel":"1001","events":[{}]}}"#,
+            count % 1000,
+            events.join(",")
+        );
+        Some(request("POST", path, &[], body.as_bytes()))
     })
 }

@@ -1,7 +1,7 @@
 //! What this node counts about itself, apart from what each way out counts of its own.
 
 use crate::{
-    model::{job::QueueFigures, money::Fen},
+    model::{event::Lag, job::QueueFigures, money::Fen},
     telemetry::meter::{Counter, Level, Tally, Timing},
 };
 use std::{
@@ -117,6 +117,10 @@ pub struct Figures {
     pub led: bool,
     /// How each queue stands, by state.
     pub queues: Vec<QueueFigures>,
+    /// Facts that wait for their place in the log.
+    pub facts_waiting: i64,
+    /// How far each consumer of the log is.
+    pub event_lags: Vec<Lag>,
 }
 
 /// Everything this node counts about itself.

@@ -4,6 +4,7 @@
 
 mod access_token;
 mod gate;
+mod ingest;
 mod keys;
 mod meters;
 mod node;
@@ -29,6 +30,7 @@ use crate::{
 };
 use access_token::TokenRows;
 pub use gate::{Class, Gate, GateCounts, Gates, Permit};
+pub use ingest::{Ingest, NotTaken};
 pub use keys::TokenKeys;
 pub use meters::{Callbacks, ENDS, Figures, METHODS, Meters, Route, Routes};
 pub use node::{NoNumber, Nodes, Role};
@@ -84,6 +86,8 @@ pub struct Parts {
     stop: CancellationToken,
     /// What this node counts about itself.
     pub meters: Meters,
+    /// Writes events into the log.
+    pub ingest: Ingest,
 }
 
 /// Guards against requests whose client hangs up and against values that come late to the cache. They are never off, but
@@ -184,6 +188,7 @@ impl App {
             gates: Gates::new(&config.overload, config.database.connections_max),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            ingest: Ingest::new(config.events.waiting_max),
             config,
             database,
             cache,

@@ -49,7 +49,7 @@ use crate::{
 use bells::Bells;
 use bytes::Bytes;
 use memory::Memory;
-use room::{Fresh, Room, Stamp};
+use room::{Fresh, Held, Room, Stamp};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -139,7 +139,7 @@ impl Cache {
     async fn find_shared<K: Key>(&self, tiered: &Tiered, room: &Room<K>, key: &K) -> Option<Option<K::Form>> {
         let (stamp, looked) = (room.stamp(key), self.memory.now());
         let found = tiered.find(room, key.name()).await?;
-        self.take(key, (stamp, looked), found)
+        self.take(key, (stamp, looked), found).map(|held| held.0)
     }
 
     /// Keep and give what Redis held, unless it is over. `stamp` and `looked` are from before Redis was asked.
@@ -148,7 +148,7 @@ impl Cache {
         key: &K,
         (stamp, looked): (Stamp, Timestamp),
         found: Found<K::Form>,
-    ) -> Option<Option<K::Form>> {
+    ) -> Option<Held<K::Form>> {
         let Found { form, bytes, read, left, .. } = found;
         let room = self.memory.room::<K>();
         let age = looked.since(read);
@@ -159,7 +159,7 @@ impl Cache {
         room.namespace.count_l2_hit(age);
         let expires = looked.plus(self.life_here(left));
         room.keep(key, stamp, Fresh { form: form.clone(), bytes, read, expires });
-        Some(form)
+        Some(Held(form))
     }
 
     fn life_here(&self, life: Duration) -> Duration {
@@ -200,7 +200,7 @@ impl Cache {
             let looked = self.memory.now();
             match tiered.look_up(room, &name).await {
                 LookUp::Hit(found) => {
-                    if let Some(form) = self.take(key, (stamp, looked), found) {
+                    if let Some(Held(form)) = self.take(key, (stamp, looked), found) {
                         return Ok(form);
                     }
                 }

@@ -17,7 +17,9 @@ mod cluster;
 mod demo;
 mod dev;
 mod doctor;
+mod events;
 mod explain;
+mod export;
 mod jobs;
 mod lang;
 mod migrate;
@@ -81,12 +83,16 @@ enum Command {
     Verify(verify::Args),
     /// Compare days with WeChat's bills; exits 1 when a difference is open or a day could not be compared.
     Reconcile(reconcile::Args),
+    /// Write days of events or orders as Parquet files, for Spark and its like.
+    Export(export::Args),
+    /// Work outside requests: the queues, pauses, limits, bindings, and figures made anew.
+    Jobs(jobs::Args),
     /// Accounts of staff.
     Admin(admin::Args),
     /// Show the nodes that serve the shop: number, address, state, leader, clock.
     Nodes(nodes::Args),
-    /// The queues: jobs in them, pauses, limits, bindings.
-    Jobs(jobs::Args),
+    /// The log of events: how far its consumers are, and sending one back.
+    Events(events::Args),
     /// Put demo products into the shop; what is there already is left alone.
     Seed(seed::Args),
     /// Print the `OpenAPI` document.
@@ -127,9 +133,11 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Explain(args) => explain::run(&args),
         Command::Verify(args) => verify::run(args, &sources).await,
         Command::Reconcile(args) => reconcile::run(args, &sources).await,
+        Command::Export(args) => export::run(args, &sources).await,
+        Command::Jobs(args) => Box::pin(jobs::run(args, &sources)).await,
         Command::Admin(args) => admin::run(args, &sources).await,
         Command::Nodes(args) => nodes::run(args, &sources).await,
-        Command::Jobs(args) => jobs::run(args, &sources).await,
+        Command::Events(args) => events::run(args, &sources).await,
         Command::Seed(args) => seed::run(args, &sources).await,
         Command::Openapi => openapi::run(),
     }

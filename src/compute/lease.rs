@@ -7,11 +7,11 @@
 
 use crate::{
     app::App,
+    coordination::Trust,
     data::{self, Session},
     model::time::Timestamp,
     service::Fault,
 };
-use std::time::{Duration, Instant};
 
 /// This node's view of one lease.
 #[derive(Debug)]
@@ -24,17 +24,7 @@ pub struct Lease {
 #[derive(Debug, Clone, Copy)]
 struct Held {
     epoch: i64,
-    /// How long it is trusted, by both clocks of this machine: one of them does not stop when the machine sleeps, the
-    /// other is never set.
-    trust: Duration,
-    wall: Timestamp,
-    monotonic: Instant,
-}
-
-impl Held {
-    fn is_trusted(&self, app: &App) -> bool {
-        app.now() >= self.wall && app.now().since(self.wall) < self.trust && self.monotonic.elapsed() < self.trust
-    }
+    trust: Trust,
 }
 
 /// What a leader knows.
@@ -58,8 +48,8 @@ impl Lease {
             self.resign(app).await?;
             return Ok(None);
         }
-        let (wall, monotonic) = (app.now(), Instant::now());
-        let held = self.held.filter(|held| held.is_trusted(app));
+        let trust = Trust::begin(app);
+        let held = self.held.filter(|held| held.trust.holds(app));
         let mut session = app.database.write().await?;
         let now = app.shared_now(&mut session).await?;
         let until = now.plus(app.lease());
@@ -82,14 +72,13 @@ impl Lease {
             data::lease::insert_term(&mut session, self.name, &term).await?;
         }
         session.commit().await?;
-        let trust = app.lease() / 5 * 4;
-        self.held = epoch.map(|epoch| Held { epoch, trust, wall, monotonic });
+        self.held = epoch.map(|epoch| Held { epoch, trust });
         Ok(epoch.map(|epoch| Term { epoch, now }))
     }
 
     /// The epoch that is held, while this node still trusts in it.
     pub fn epoch(&self, app: &App) -> Option<i64> {
-        self.held.filter(|held| held.is_trusted(app)).map(|held| held.epoch)
+        self.held.filter(|held| held.trust.holds(app)).map(|held| held.epoch)
     }
 
     /// Begin a write that only the leader may make: no other can take over before this session ends. An error when another

@@ -32,6 +32,9 @@ const TABLE: &[Recurring] = &[
     Recurring { period: minutes(60), offset: Duration::ZERO, work: |slot| Work::CleanUp { slot } },
     // 10:30 in Shanghai: WeChat has made the bills of the day before by ten.
     Recurring { period: days(1), offset: minutes(150), work: |slot| Work::ReconcileBills { slot } },
+    Recurring { period: minutes(60), offset: minutes(20), work: |slot| Work::TrimEvents { slot } },
+    // 00:20 in Shanghai.
+    Recurring { period: days(1), offset: minutes(980), work: |slot| Work::RollUpDay { slot } },
 ];
 
 /// Enqueue what recurs, while this node leads, until the application stops.

@@ -74,7 +74,8 @@ impl Check {
     }
 
     fn numbers(&mut self, config: &Config) {
-        let Config { node, server, limits, overload, database, cache, auth, order, jobs, wechat, pay, .. } = config;
+        let Config { node, server, limits, overload, database, cache, auth, order, jobs, figures, wechat, pay, .. } =
+            config;
         let beats = (1_000..=60_000).contains(&node.lease_ms);
         self.demand(beats, "node.lease_ms", "1000 to 60000 is expected");
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
@@ -105,6 +106,7 @@ impl Check {
             ("auth.refresh_days", auth.refresh_days),
             ("jobs.poll_ms", jobs.poll_ms),
             ("jobs.lease_seconds", jobs.lease_seconds),
+            ("figures.minute_days", figures.minute_days),
             ("wechat.timeout_ms", wechat.timeout_ms),
             ("pay.timeout_ms", pay.timeout_ms),
         ];
@@ -121,6 +123,11 @@ impl Check {
         }
         let often = (1..=60).contains(&pay.query_every_seconds);
         self.demand(often, "pay.query_every_seconds", "1 to 60 is expected");
+        // Longer than an event may be late.
+        let events = &config.events;
+        self.demand((8..=3_650).contains(&events.retain_days), "events.retain_days", "8 to 3650 is expected");
+        let room = (100..=1_000_000).contains(&events.waiting_max);
+        self.demand(room, "events.waiting_max", "100 to 1000000 is expected");
         let ratio = (0.0..=1.0).contains(&config.telemetry.otlp_sample_ratio);
         self.demand(ratio, "telemetry.otlp_sample_ratio", "0 to 1 is expected");
         let apart = server.metrics_listen.is_none_or(|address| address.port() == 0 || address != server.listen);

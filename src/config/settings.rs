@@ -40,6 +40,10 @@ pub struct Config {
     pub shipping: Shipping,
     /// Work outside a request.
     pub jobs: Jobs,
+    /// The log of events.
+    pub events: Events,
+    /// What is counted from the events.
+    pub figures: Figures,
     /// The mini-program platform.
     pub wechat: Wechat,
     /// WeChat Pay.
@@ -332,6 +336,24 @@ pub struct Jobs {
     pub keep_days: u64,
     /// The queues that this node takes jobs from; none named: all.
     pub queues: Vec<String>,
+}
+
+/// The log of events.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// How long events stay in the log.
+    pub retain_days: u64,
+    /// Events that may wait on this node to be written.
+    pub waiting_max: usize,
+}
+
+/// What is counted from the events.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figures {
+    /// How long figures by the minute are kept.
+    pub minute_days: u64,
 }
 
 /// A path; empty text means none, since TOML has no null to write into `default.toml`.

@@ -8,6 +8,10 @@ use crate::model::{
 };
 
 statements! {
+    HOLD = {
+        mysql: "SELECT id FROM users WHERE id = ? FOR UPDATE",
+        sqlite: "SELECT id FROM users WHERE id = ?",
+    };
     LIST = "SELECT id, sealed, is_default, created_ms FROM addresses WHERE user_id = ? ORDER BY is_default DESC, id DESC";
     FIND = "SELECT id, sealed, is_default, created_ms FROM addresses WHERE user_id = ? AND id = ?";
     COUNT = "SELECT COUNT(*) FROM addresses WHERE user_id = ?";
@@ -15,6 +19,12 @@ statements! {
     UPDATE = "UPDATE addresses SET sealed = ?, is_default = ?, updated_ms = ? WHERE user_id = ? AND id = ?";
     REMOVE = "DELETE FROM addresses WHERE user_id = ? AND id = ?";
     CLEAR_DEFAULT = "UPDATE addresses SET is_default = ? WHERE user_id = ? AND id <> ? AND is_default = ?";
+}
+
+/// Nobody else changes which addresses a buyer has until this session ends. Without it, two that are added at once would
+/// not see each other: `InnoDB` passes over a row whose insertion is not committed when it looks for rows to update.
+pub async fn hold(session: &mut Session, user: UserId) -> Result<(), Error> {
+    session.optional::<(UserId,)>(HOLD, (user,)).await.map(drop)
 }
 
 /// A buyer's addresses, the default one first.

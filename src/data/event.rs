@@ -4,13 +4,19 @@
 //! Places are dense and in the order of commits: whoever appends holds the heads of the partitions until its commit, so a
 //! reader that has seen a place has seen all before it. A business transaction must not hold them for so long; it leaves a
 //! row in `event_facts`, which is moved to the log in one transaction of its own.
+//!
+//! Statements of many rows have sizes of powers of two: rows are cut into such pieces, lists of ids are filled up with the
+//! last one. So a connection keeps a handful of prepared statements, whatever the sizes of batches are.
 
 use super::{Each, Error, Session, Then};
 use crate::model::{
     event::{Event, Lag, Logged},
     time::Timestamp,
 };
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Most rows of one statement.
+const PIECE_MAX: usize = 256;
 
 statements! {
     HEADS = {
@@ -43,40 +49,86 @@ statements! {
     };
     MOVED = "DELETE FROM event_facts WHERE event_id IN ({?})";
     COUNT_WAITING = "SELECT COUNT(*) FROM event_facts";
+    ANY_WAITING = "SELECT event_id FROM event_facts LIMIT 1";
+    CONSUMERS_HELD = {
+        mysql: "SELECT consumer, partition_no, position FROM event_consumers ORDER BY consumer, partition_no FOR UPDATE",
+        sqlite: "SELECT consumer, partition_no, position FROM event_consumers ORDER BY consumer, partition_no",
+    };
+    OLDEST = "SELECT position, received_ms FROM event_log WHERE partition_no = ? ORDER BY position LIMIT ?";
+    TRIM = "DELETE FROM event_log WHERE partition_no = ? AND position <= ?";
+    REWIND = "UPDATE event_consumers SET position = ?, updated_ms = ? WHERE consumer = ? AND partition_no = ?";
+    LAST = "SELECT last_position FROM event_heads WHERE partition_no = ?";
 }
 
 /// Append what is not there yet, in this order, at the next places of each partition; how many were new. Take a session of
 /// its own and commit it at once: the heads are held until then.
 pub async fn append(session: &mut Session, events: &[Event]) -> Result<usize, Error> {
-    let mut parts: BTreeMap<i64, Vec<&Event>> = BTreeMap::new();
-    for event in events {
-        parts.entry(event.partition()).or_default().push(event);
+    let events: Vec<_> = events.iter().collect();
+    Ok(append_each(session, &events).await?.into_iter().filter(|new| *new).count())
+}
+
+/// The same; of each event whether it was new. Of two with the same id in the list the first is.
+pub async fn append_each(session: &mut Session, events: &[&Event]) -> Result<Vec<bool>, Error> {
+    let mut parts: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+    for (place, event) in events.iter().enumerate() {
+        parts.entry(event.partition()).or_default().push(place);
     }
+    let mut news = vec![false; events.len()];
     if parts.is_empty() {
-        return Ok(0);
+        return Ok(news);
     }
     // All heads in one order, so that two who append do not wait for each other in a circle.
     let heads: Vec<(i64, i64)> = session.all(HEADS, Each(parts.keys().map(|part| (*part,)).collect())).await?;
     let mut rows = Vec::with_capacity(events.len());
     for (partition, last) in heads {
-        let events = parts.remove(&partition).unwrap_or_default();
-        let ids = events.iter().map(|event| (event.event_id.as_str(),)).collect();
-        let known: Vec<(String,)> = session.all(KNOWN, Then((partition,), Each(ids))).await?;
-        let mut known: HashSet<String> = known.into_iter().map(|(id,)| id).collect();
-        let mut position = last;
-        for event in events.into_iter().filter(|event| known.insert(event.event_id.clone())) {
-            position += 1;
-            rows.push((partition, position, event));
+        let places = parts.remove(&partition).unwrap_or_default();
+        let ids: Vec<&str> = places.iter().map(|place| events[*place].event_id.as_str()).collect();
+        let (known, mut seen, mut position) = (known(session, partition, &ids).await?, HashSet::new(), last);
+        for (place, id) in places.into_iter().zip(ids) {
+            if !known.contains(id) && seen.insert(id) {
+                position += 1;
+                news[place] = true;
+                rows.push((partition, position, events[place]));
+            }
         }
         if position > last {
             session.execute(ADVANCE, (position, partition)).await?;
         }
     }
-    if !rows.is_empty() {
-        let values = rows.iter().map(|(partition, position, event)| Then((*partition, *position), values(event)));
-        session.execute(INSERT, Each(values.collect())).await?;
+    if let Some((partition, _)) = parts.pop_first() {
+        // Without its head a partition takes nothing; to answer for its events would lose them.
+        return Err(Error::Corrupt { table: "event_heads", column: "partition_no", row: partition.to_string() });
     }
-    Ok(rows.len())
+    let mut rest = rows.as_slice();
+    while !rest.is_empty() {
+        let (piece, more) = rest.split_at(piece_of(rest.len()));
+        let values = piece.iter().map(|(partition, position, event)| Then((*partition, *position), values(event)));
+        session.execute(INSERT, Each(values.collect())).await?;
+        rest = more;
+    }
+    Ok(news)
+}
+
+/// How many of so many rows the next statement takes: the largest power of two that fits.
+fn piece_of(count: usize) -> usize {
+    count.checked_ilog2().map_or(0, |power| 1 << power).min(PIECE_MAX)
+}
+
+/// A list of ids as one statement takes it, filled up to a power of two.
+fn filled<'a>(ids: &[&'a str]) -> Vec<(&'a str,)> {
+    let last = ids.last().copied().into_iter();
+    let fill = ids.len().next_power_of_two() - ids.len();
+    ids.iter().copied().chain(last.cycle().take(fill)).map(|id| (id,)).collect()
+}
+
+/// Which of these ids the partition has.
+async fn known(session: &mut Session, partition: i64, ids: &[&str]) -> Result<HashSet<String>, Error> {
+    let mut known = HashSet::new();
+    for piece in ids.chunks(PIECE_MAX) {
+        let rows: Vec<(String,)> = session.all(KNOWN, Then((partition,), Each(filled(piece)))).await?;
+        known.extend(rows.into_iter().map(|(id,)| id));
+    }
+    Ok(known)
 }
 
 /// The values of an event, in the order of the columns.
@@ -113,7 +165,7 @@ pub async fn hold(session: &mut Session, consumer: &str, partition: i64, now: Ti
         return Ok(position);
     }
     session.insert_new(ENROL, (consumer, partition, now)).await?;
-    Ok(session.number(POSITION_HELD, (consumer, partition)).await?)
+    session.number(POSITION_HELD, (consumer, partition)).await
 }
 
 /// A consumer is done with all up to `to`, in the transaction of what it made of them. `false` when it is not at `from` any
@@ -148,11 +200,77 @@ pub async fn move_facts(session: &mut Session, limit: i64) -> Result<usize, Erro
         return Ok(0);
     }
     append(session, &facts).await?;
-    session.execute(MOVED, Each(facts.iter().map(|fact| (fact.event_id.as_str(),)).collect())).await?;
+    let ids: Vec<&str> = facts.iter().map(|fact| fact.event_id.as_str()).collect();
+    for piece in ids.chunks(PIECE_MAX) {
+        session.execute(MOVED, Each(filled(piece))).await?;
+    }
     Ok(facts.len())
+}
+
+/// Whether any fact waits.
+pub async fn is_any_waiting(session: &mut Session) -> Result<bool, Error> {
+    Ok(session.optional::<(String,)>(ANY_WAITING, ()).await?.is_some())
+}
+
+/// Delete up to `limit` of the oldest events of a partition that were taken in before a time and that every consumer is
+/// done with; how many. Consumers stay where they are until the session ends. One that has begun elsewhere and not here is
+/// done with nothing here.
+pub async fn trim(session: &mut Session, partition: i64, before: Timestamp, limit: i64) -> Result<u64, Error> {
+    let consumers: Vec<(String, i64, i64)> = session.all(CONSUMERS_HELD, ()).await?;
+    let names: BTreeSet<&str> = consumers.iter().map(|(name, ..)| name.as_str()).collect();
+    let position_of = |name: &str| {
+        let own = consumers.iter().find(|(consumer, part, _)| consumer == name && *part == partition);
+        own.map_or(0, |(.., position)| *position)
+    };
+    let done = names.into_iter().map(position_of).min().unwrap_or(i64::MAX);
+    let oldest: Vec<(i64, Timestamp)> = session.all(OLDEST, (partition, limit)).await?;
+    // A prefix, so that what is left has no gap.
+    let past = oldest.iter().take_while(|(position, received)| *position <= done && *received < before).last();
+    match past {
+        Some((position, _)) => session.execute(TRIM, (partition, *position)).await,
+        None => Ok(0),
+    }
+}
+
+/// The first event of a partition that is still there, or the place of the next where there is none; and the last place.
+pub async fn ends(session: &mut Session, partition: i64) -> Result<(i64, i64), Error> {
+    let last = session.number(LAST, (partition,)).await?;
+    let first: Option<(i64, Timestamp)> = session.optional(OLDEST, (partition, 1_i64)).await?;
+    Ok((first.map_or(last + 1, |(first, _)| first), last))
+}
+
+/// Let a consumer go on behind another place, which [`ends`] must allow; `false` when it is not enrolled.
+pub async fn rewind(
+    session: &mut Session,
+    consumer: &str,
+    partition: i64,
+    position: i64,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    Ok(session.execute(REWIND, (position, now, consumer, partition)).await? == 1)
 }
 
 /// Facts that wait for their place.
 pub async fn count_waiting(session: &mut Session) -> Result<i64, Error> {
     session.number(COUNT_WAITING, ()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_have_few_sizes() {
+        let pieces = |mut count: usize| {
+            let mut pieces = Vec::new();
+            while count > 0 {
+                pieces.push(piece_of(count));
+                count -= piece_of(count);
+            }
+            pieces
+        };
+        assert_eq!((pieces(100), pieces(600)), (vec![64, 32, 4], vec![256, 256, 64, 16, 8]));
+        assert_eq!(filled(&["a", "b", "c"]), [("a",), ("b",), ("c",), ("c",)]);
+        assert_eq!(filled(&["a"; PIECE_MAX]).len(), PIECE_MAX);
+    }
 }

@@ -1,4 +1,4 @@
-//! Rows of `leases` and `lease_terms`: who leads, and who led.
+//! Rows of `leases` and `lease_terms`: who has a name, such as that of the leader, and who led.
 
 use super::{Error, Session};
 use crate::model::time::Timestamp;
@@ -10,6 +10,8 @@ statements! {
     TAKE = "UPDATE leases SET holder = ?, epoch = epoch + 1, expires_ms = ? WHERE name = ? AND epoch = ? AND expires_ms < ?";
     RENEW = "UPDATE leases SET expires_ms = ? WHERE name = ? AND holder = ? AND epoch = ? AND expires_ms >= ?";
     RESIGN = "UPDATE leases SET expires_ms = 0 WHERE name = ? AND holder = ? AND epoch = ?";
+    SAY = "UPDATE leases SET value = ? WHERE name = ? AND epoch = ?";
+    LIST_HELD = "SELECT name, epoch, value FROM leases WHERE name >= ? AND name < ? AND expires_ms >= ? ORDER BY name";
     /// Held until the transaction ends: a takeover waits for it. On SQLite a transaction that writes is alone anyway.
     GUARD = {
         mysql: "SELECT epoch FROM leases WHERE name = ? LOCK IN SHARE MODE",
@@ -28,6 +30,17 @@ pub struct Lease {
     pub epoch: i64,
     /// When it ends unless it is renewed.
     pub expires_ms: Timestamp,
+}
+
+/// A lease that somebody has, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Held {
+    /// Its name.
+    pub name: String,
+    /// Grows with each takeover.
+    pub epoch: i64,
+    /// What its holder says by it; empty for one that is only held.
+    pub value: String,
 }
 
 /// One time of leading.
@@ -79,6 +92,14 @@ pub async fn renew(
 /// End a lease before its time; `false` when it is another's.
 pub async fn resign(session: &mut Session, name: &str, holder: &str, epoch: i64) -> Result<bool, Error> {
     Ok(session.execute(RESIGN, (name, holder, epoch)).await? == 1)
+}
+/// Let a lease say something, in the session that took it.
+pub async fn say(session: &mut Session, name: &str, epoch: i64, value: &str) -> Result<(), Error> {
+    session.execute(SAY, (value, name, epoch)).await.map(drop)
+}
+/// Those whose name begins so and that have not ended, in order of name.
+pub async fn list_held(session: &mut Session, prefix: &str, now: Timestamp) -> Result<Vec<Held>, Error> {
+    session.all(LIST_HELD, (prefix, super::record::behind(prefix), now)).await
 }
 /// Whether this is the present epoch, which it then stays until the session ends: for writes that only a leader may make.
 pub async fn guard(session: &mut Session, name: &str, epoch: i64) -> Result<bool, Error> {

@@ -43,6 +43,8 @@ pub mod cache;
 pub mod call;
 pub mod cart;
 pub mod event;
+pub mod export;
+pub mod figure;
 pub mod flag;
 pub mod idempotency;
 pub mod job;
@@ -54,6 +56,7 @@ pub mod payment;
 pub mod product;
 pub mod push;
 pub mod reconcile;
+pub mod record;
 pub mod refund;
 pub mod setting;
 pub mod shipment;
@@ -85,6 +88,8 @@ pub const STATEMENTS: &[&[Sql]] = &[
     cart::STATEMENTS,
     clock::STATEMENTS,
     event::STATEMENTS,
+    export::STATEMENTS,
+    figure::STATEMENTS,
     flag::STATEMENTS,
     idempotency::STATEMENTS,
     job::STATEMENTS,
@@ -96,6 +101,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     product::STATEMENTS,
     push::STATEMENTS,
     reconcile::STATEMENTS,
+    record::STATEMENTS,
     refund::STATEMENTS,
     setting::STATEMENTS,
     shipment::STATEMENTS,

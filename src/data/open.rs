@@ -7,10 +7,18 @@ use sqlx::{
     mysql::{MySqlConnectOptions, MySqlPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Connections that read SQLite; more do not help on one file.
 const SQLITE_READERS: u32 = 4;
+
+/// How long SQLite waits for whoever writes, and between two tries to open its file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const OPEN_AGAIN: Duration = Duration::from_millis(20);
 
 /// How long a connection may take to be ready for the next who asks.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
@@ -130,7 +138,7 @@ async fn warm_up(database: &Database, settings: &config::Database) -> Result<(),
 pub(super) fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, Error> {
     Ok(SqliteConnectOptions::from_str(url)
         .map_err(Error::of("data::open"))?
-        .busy_timeout(Duration::from_secs(5))
+        .busy_timeout(BUSY_TIMEOUT)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -139,7 +147,19 @@ pub(super) fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, Error> {
         .disable_statement_logging())
 }
 
+/// Whoever makes the file changes its journal mode. SQLite lets nobody wait for that, but says at once that the database is
+/// locked; so those who start together wait here.
 async fn sqlite(url: &str, timeout: Duration) -> Result<Database, Error> {
+    let began = Instant::now();
+    loop {
+        match sqlite_once(url, timeout).await {
+            Err(Error::Contended { .. }) if began.elapsed() < BUSY_TIMEOUT => tokio::time::sleep(OPEN_AGAIN).await,
+            opened => return opened,
+        }
+    }
+}
+
+async fn sqlite_once(url: &str, timeout: Duration) -> Result<Database, Error> {
     let options = sqlite_options(url)?;
     // The writer comes first: it makes the file and sets the journal mode.
     let writer = Writer::open(options.clone(), timeout).await?;

@@ -123,6 +123,12 @@ statements! {
     NOTICE_SETTLED = "SELECT received_ms FROM notices WHERE (outcome = 'waiting' AND failures >= 5)
         OR (outcome = 'waiting') = (settled_ms IS NOT NULL)";
     JOB_DEAD = "SELECT id FROM jobs WHERE state = 'dead' OR attempt > attempts_max";
+    EVENT_DENSE = "SELECT partition_no FROM event_log GROUP BY partition_no HAVING MAX(position) - MIN(position) + 1 <> COUNT(*)";
+    EVENT_HEAD = "SELECT l.partition_no FROM event_log l LEFT JOIN event_heads h ON h.partition_no = l.partition_no
+        GROUP BY l.partition_no, h.last_position HAVING MAX(l.position) <> COALESCE(h.last_position, -1)";
+    /// By way of the heads, so that each partition is asked by its key.
+    EVENT_WAITING = "SELECT f.received_ms FROM event_facts f JOIN event_heads h ON h.last_position > 0
+        JOIN event_log l ON l.partition_no = h.partition_no AND l.event_id = f.event_id";
 }
 
 /// Everything that must be true of the rows.
@@ -190,6 +196,9 @@ pub const CHECKS: &[Check] = &[
     check("job.push", "every message of WeChat that was not handled has a job for it", "push", JOB_PUSH),
     check("notice.settled", "every acknowledged callback was settled or is tried", "received_ms", NOTICE_SETTLED),
     check("job.dead", "no job has been given up", "job", JOB_DEAD),
+    check("event.dense", "the places of a partition of the log have no gap", "partition", EVENT_DENSE),
+    check("event.head", "the head of a partition is its last event", "partition", EVENT_HEAD),
+    check("event.waiting", "no fact is in the log and waits for it, too", "received_ms", EVENT_WAITING),
 ];
 
 const fn check(name: &'static str, claim: &'static str, noun: &'static str, sql: Sql) -> Check {

@@ -64,6 +64,7 @@ pub const TABLE: &[(Class, &[&str])] = &[
     (
         Bulk,
         &[
+            "event.take",
             "staff.sign_out",
             "staff.category.create",
             "staff.product.list",
@@ -88,6 +89,11 @@ pub const TABLE: &[(Class, &[&str])] = &[
             "staff.difference.repair",
             "staff.difference.dismiss",
             "staff.node.list",
+            "staff.figure.series",
+            "staff.figure.totals",
+            "staff.figure.top",
+            "staff.figure.retention",
+            "staff.figure.funnel",
             "staff.flag.list",
             "staff.flag.put",
             "staff.flag.remove",
@@ -98,6 +104,9 @@ pub const TABLE: &[(Class, &[&str])] = &[
         ],
     ),
 ];
+
+/// Operations that wait in a bounded line of their own, which is no work: they give their place back when they stand in it.
+const LINED: &[&str] = &["event.take"];
 
 /// The class of an operation.
 pub fn of_operation(id: &str) -> Option<Class> {
@@ -114,6 +123,8 @@ pub(super) struct Operation {
     pub(super) name: Arc<str>,
     /// How it is answered from memory, of those that are.
     pub(super) glance: Option<Glance>,
+    /// Whether it waits in a line of its own.
+    pub(super) lined: bool,
 }
 
 /// The operations of each path, from the document.
@@ -133,7 +144,8 @@ static OPERATIONS: LazyLock<Vec<(String, Vec<Operation>)>> = LazyLock::new(|| {
             let id = operation.operation_id.unwrap_or_default();
             let (class, glance) = (of_operation(&id).unwrap_or(Bulk), glance::of_operation(&id));
             let name = format!("{method} {path}").into();
-            found.push(Operation { method, class, name, glance });
+            let lined = LINED.contains(&id.as_str());
+            found.push(Operation { method, class, name, glance, lined });
         }
         all.push((path, found));
     }

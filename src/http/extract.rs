@@ -132,6 +132,8 @@ rights! {
     SettingWrite = Some(Permission::SettingWrite);
     /// `flag.write`.
     FlagWrite = Some(Permission::FlagWrite);
+    /// `figure.read`.
+    FigureRead = Some(Permission::FigureRead);
 }
 
 /// A member of staff who has the right `R`.

@@ -1,7 +1,8 @@
 //! Who may come in now: the place of a request among those of its class, before its body is read and its token looked at.
 //!
-//! A place is for work. It is not held while a client sends its body, which may take as long as the client likes, and what
-//! is answered at its first glance, from memory, holds it for a moment only and is not measured.
+//! A place is for work. It is not held while a client sends its body, which may take as long as the client likes, nor by
+//! what waits in a line of its own, and what is answered at its first glance, from memory, holds it for a moment only and is
+//! not measured.
 
 use super::{class::Operation, extract::read_body, problem::Problem};
 use crate::app::{App, Class, Gate, Permit, random_number};
@@ -46,6 +47,10 @@ pub(super) async fn pass(
     let mut work = pin!(router.oneshot(request));
     if let Poll::Ready(response) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
         return response;
+    }
+    if operation.lined {
+        drop(permit);
+        return work.await;
     }
     let began = Instant::now();
     let response = work.await;

@@ -29,6 +29,7 @@ pub use super::route::document;
         (name = "order", description = "Orders, from placed to received"),
         (name = "payment", description = "Paying through WeChat"),
         (name = "refund", description = "Money that goes back"),
+        (name = "event", description = "What visitors do"),
         (name = "flag", description = "What is on, and for whom"),
         (name = "staff", description = "For the people who run the shop"),
         (name = "wechat", description = "Called by WeChat; answers in WeChat's own form"),

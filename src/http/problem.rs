@@ -89,6 +89,8 @@ type Codes = &'static [(&'static str, Kind, &'static str)];
 const NOUNS: &[Codes] = &[
     model::address::AddressRefusal::CODES,
     model::cart::CartRefusal::CODES,
+    model::event::EventRefusal::CODES,
+    model::figure::FigureRefusal::CODES,
     model::flag::FlagRefusal::CODES,
     model::job::JobRefusal::CODES,
     model::notice::NoticeRefusal::CODES,

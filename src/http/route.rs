@@ -1,7 +1,7 @@
 //! Every route, one screen an audience.
 
 use super::{
-    address, admin, callback, cart, docs, flag, health, limit, measure, object, openapi, order, payment,
+    address, admin, callback, cart, docs, event, flag, health, limit, measure, object, openapi, order, payment,
     problem::Problem, product, push, refund, user,
 };
 use crate::app::App;
@@ -25,6 +25,7 @@ fn public() -> OpenApiRouter<App> {
         .routes(routes!(health::ready))
         .routes(routes!(object::view))
         .routes(routes!(flag::list))
+        .routes(routes!(event::take))
 }
 
 /// A signed-in buyer, about its own things.
@@ -83,6 +84,11 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::setting::list))
         .routes(routes!(admin::setting::change))
         .routes(routes!(admin::setting::history))
+        .routes(routes!(admin::figure::series))
+        .routes(routes!(admin::figure::totals))
+        .routes(routes!(admin::figure::top))
+        .routes(routes!(admin::figure::retention))
+        .routes(routes!(admin::figure::funnel))
         .routes(routes!(admin::flag::list))
         .routes(routes!(admin::flag::put, admin::flag::remove))
         .routes(routes!(admin::flag::history))

@@ -84,6 +84,16 @@ pub enum Work {
         /// What.
         hot: Vec<Hot>,
     },
+    /// Delete events that are past their time and that every consumer is done with.
+    TrimEvents {
+        /// The hour it is for, in milliseconds since 1970: one job an hour over all nodes.
+        slot: i64,
+    },
+    /// Make the figures of the days before.
+    RollUpDay {
+        /// Twenty past midnight in Shanghai of the day after them, in milliseconds since 1970: one job a day over all nodes.
+        slot: i64,
+    },
 }
 
 impl Work {
@@ -100,12 +110,14 @@ impl Work {
             Self::HandlePush { .. } => "handle_push",
             Self::ReconcileBills { .. } => "reconcile_bills",
             Self::ForgetCached { .. } => "forget_cached",
+            Self::TrimEvents { .. } => "trim_events",
+            Self::RollUpDay { .. } => "roll_up_day",
         }
     }
     /// How often it may fail before it is dead. Money is not given up in a day.
     pub const fn attempts_max(&self) -> i64 {
         match self {
-            Self::CleanUp { .. } => 5,
+            Self::CleanUp { .. } | Self::TrimEvents { .. } | Self::RollUpDay { .. } => 5,
             Self::CloseUnpaidOrder { .. }
             | Self::QueryPayment { .. }
             | Self::SendRefund { .. }
@@ -288,6 +300,8 @@ mod tests {
             Work::HandlePush { push: PushId(1) },
             Work::ReconcileBills { slot: 0 },
             Work::ForgetCached { hot: vec![Hot { namespace: "product".to_owned(), name: None }] },
+            Work::TrimEvents { slot: 0 },
+            Work::RollUpDay { slot: 0 },
         ];
         for work in all {
             let stored = serde_json::to_value(&work).expect("json");

@@ -31,6 +31,8 @@ word_enum! {
         SettingWrite = "setting.write",
         /// Switch features on and off.
         FlagWrite = "flag.write",
+        /// See the figures of the shop.
+        FigureRead = "figure.read",
     }
 }
 

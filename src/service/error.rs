@@ -44,6 +44,10 @@ impl Fault {
     pub fn contended(text: &'static str) -> Self {
         Self { kind: FaultKind::Contended, source: text.into() }
     }
+    /// The database said nothing.
+    pub fn silent(text: &'static str) -> Self {
+        Self { kind: FaultKind::Database, source: text.into() }
+    }
     /// What WeChat said, if it is WeChat's.
     pub fn wechat(&self) -> Option<&wechat::Error> {
         self.source.downcast_ref()
@@ -87,15 +91,25 @@ impl<R: Refusal> From<Fault> for Error<R> {
     }
 }
 
+const fn kind_of(error: &data::Error) -> FaultKind {
+    match error {
+        // A unique value that a use case did not expect to be taken was taken by a twin: look again.
+        data::Error::Conflict { .. } | data::Error::Contended { .. } => FaultKind::Contended,
+        data::Error::Unavailable { .. } => FaultKind::Database,
+        _ => FaultKind::Broken,
+    }
+}
+
 impl From<data::Error> for Fault {
     fn from(error: data::Error) -> Self {
-        let kind = match &error {
-            // A unique value that a use case did not expect to be taken was taken by a twin: look again.
-            data::Error::Conflict { .. } | data::Error::Contended { .. } => FaultKind::Contended,
-            data::Error::Unavailable { .. } => FaultKind::Database,
-            _ => FaultKind::Broken,
-        };
-        Self { kind, source: Box::new(error) }
+        Self { kind: kind_of(&error), source: Box::new(error) }
+    }
+}
+
+/// The fault of a unit that several shared.
+impl From<std::sync::Arc<data::Error>> for Fault {
+    fn from(error: std::sync::Arc<data::Error>) -> Self {
+        Self { kind: kind_of(&error), source: Box::new(error) }
     }
 }
 

@@ -86,7 +86,10 @@ pub fn subject(work: &Work) -> String {
         Work::CloseUnpaidOrder { order } | Work::ReceiveOrder { order } => order.0,
         Work::QueryPayment { prepay, .. } => prepay.0,
         Work::SendRefund { refund } | Work::PollRefund { refund, .. } => refund.0,
-        Work::CleanUp { slot } | Work::ReconcileBills { slot } => *slot,
+        Work::CleanUp { slot }
+        | Work::ReconcileBills { slot }
+        | Work::TrimEvents { slot }
+        | Work::RollUpDay { slot } => *slot,
         Work::UploadShipping { order, version } => return format!("{}:{order}:{version}", work.kind()),
         Work::HandlePush { push } => push.0,
         // Not one thing but one change: `service::hot` enqueues it without a key.

@@ -30,6 +30,7 @@ pub async fn text(app: &App) -> String {
     callbacks(app, &mut all);
     wechat(app, &mut all);
     jobs(app, &mut all);
+    events(app, &mut all);
     let figures = figures(app).await;
     all.gauge("weizhan_database_up", "Whether the database gave its figures.", flag(figures.is_some()));
     if let Some(figures) = figures {
@@ -172,6 +173,18 @@ fn jobs(app: &App, all: &mut Exposition) {
     all.timings("weizhan_job_run_seconds", "Time of runs of jobs, by kind and end.", timings);
 }
 
+fn events(app: &App, all: &mut Exposition) {
+    let ingest = &app.ingest;
+    let ends = [("accepted", &ingest.accepted), ("known", &ingest.known), ("refused", &ingest.refused)];
+    let ends = ends.map(|(end, counter)| (vec![("end", end)], counter.get()));
+    let help = "Events at this node: new in the log, there before, refused for want of room.";
+    all.counters("weizhan_events_total", help, ends);
+    let help = "Transactions that wrote events of mini-programs into the log.";
+    all.counters("weizhan_event_writes_total", help, [(vec![], ingest.groups.get())]);
+    let waiting = count(i64::try_from(ingest.count_waiting()).unwrap_or(i64::MAX));
+    all.gauge("weizhan_events_waiting", "Events that wait on this node to be written.", waiting);
+}
+
 fn shop(figures: &Figures, all: &mut Exposition) {
     let states = [("due", figures.jobs_due), ("running", figures.jobs_running), ("dead", figures.jobs_dead)];
     let states = states.map(|(state, number)| (vec![("state", state)], count(number)));
@@ -184,6 +197,14 @@ fn shop(figures: &Figures, all: &mut Exposition) {
     all.gauge("weizhan_callback_wait_seconds", "How long the oldest of them has waited.", wait);
     all.gauge("weizhan_suspense", "Pieces of money that staff must look at.", count(figures.suspense));
     all.gauge("weizhan_suspense_fen", "How much money that is, in fen.", count(figures.suspense_fen.0));
+    let waiting = count(figures.facts_waiting);
+    all.gauge("weizhan_event_facts_waiting", "Facts of the server that wait for their place in the log.", waiting);
+    let mut lags = std::collections::BTreeMap::<_, i64>::new();
+    for lag in &figures.event_lags {
+        *lags.entry(lag.consumer.as_str()).or_default() += lag.last - lag.position;
+    }
+    let lags = lags.into_iter().map(|(consumer, behind)| (vec![("consumer", consumer)], count(behind)));
+    all.gauges("weizhan_event_lag", "Events that a consumer of the log has not read.", lags);
     all.gauge("weizhan_led", "Whether some node holds the lease of the schedule.", flag(figures.led));
 }
 
@@ -260,5 +281,7 @@ async fn read(app: &App) -> Result<Figures, Fault> {
         suspense_fen: data::suspense::sum(session).await?,
         led: lease.is_some_and(|lease| lease.expires_ms >= now),
         queues: data::job::queues(session, now).await?,
+        facts_waiting: data::event::count_waiting(session).await?,
+        event_lags: data::event::lags(session).await?,
     })
 }

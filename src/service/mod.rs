@@ -15,6 +15,10 @@ pub mod address;
 pub mod audit;
 pub mod binding;
 pub mod cart;
+pub mod event;
+#[cfg(feature = "parquet")]
+pub mod export;
+pub mod figure;
 pub mod flag;
 pub mod health;
 pub mod hot;

@@ -5,6 +5,7 @@ use crate::{
     data::{self, Session, stock::StockMove},
     model::{
         address::Address,
+        event::{Event, EventKind},
         id::{AddressId, OrderId},
         idempotency::IdempotencyKey,
         job::{Claim, Work},
@@ -125,7 +126,10 @@ async fn place_once(app: &App, buyer: &Buyer, intent: &Intent, ask: &Ask) -> Res
     job::enqueue(app, &mut session, &Work::CloseUnpaidOrder { order: order.id }, order.expires_ms).await?;
     let bought = Bought { order, lines: quoted.lines };
     intent.keep(&mut session, &bought).await?;
+    let Order { id, user_id, total_fen, created_ms, .. } = bought.order;
+    data::event::note(&mut session, &[Event::fact(EventKind::OrderPlaced, id, user_id, total_fen, created_ms)]).await?;
     session.commit().await?;
+    app.ingest.facts.notify_one();
     Ok(bought)
 }
 

@@ -8,7 +8,9 @@ use crate::{
     cache::SignInKey,
     data::{self, Session},
     model::{
+        event::{Event, EventKind},
         id::{SignInId, UserId},
+        money::Fen,
         time::{Timestamp, days, minutes},
         token::{Audience, Presented, SignIn, Standing, TokenRefusal, Tokens},
     },
@@ -76,6 +78,10 @@ pub async fn issue(
         revoked_ms: None,
     };
     data::token::insert(session, &sign_in).await?;
+    if audience == Audience::Buyer {
+        let fact = Event::fact(EventKind::SignIn, sign_in.id, UserId(holder_id), Fen::ZERO, now);
+        data::event::note(session, &[fact]).await?;
+    }
     tokens(app, &sign_in, 1, now)
 }
 

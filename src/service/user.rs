@@ -77,6 +77,7 @@ async fn sign_in_once(app: &App, known: Known<'_>) -> Result<(Profile, Tokens), 
     }
     let tokens = token::issue(app, &mut session, Audience::Buyer, id.0, known.appid, known.openid).await?;
     session.commit().await?;
+    app.ingest.facts.notify_one();
     Ok((profile_of(app, user)?, tokens))
 }
 

@@ -3,7 +3,7 @@
 //! The folder may itself be a symbolic link; below it links are neither followed nor replaced, so that one that got
 //! in by a restored archive cannot lend out the rest of the machine.
 
-use super::{Error, Object, ObjectKey};
+use super::{Error, Lake, Object, ObjectKey};
 use bytes::Bytes;
 use std::{
     fs::{self, File, OpenOptions},
@@ -56,6 +56,10 @@ impl Directory {
             }
         })
         .await
+    }
+
+    pub(super) fn lake(&self) -> Lake {
+        Lake::at(self.root.join(".lake"))
     }
 
     async fn act<T: Send + 'static>(

@@ -8,9 +8,11 @@
 
 mod directory;
 mod key;
+mod lake;
 
 pub use directory::Directory;
 pub use key::{NotAnObjectKey, ObjectKey};
+pub use lake::{Draft, Lake, LakeTable, Published};
 
 use crate::config;
 use bytes::Bytes;
@@ -34,6 +36,15 @@ pub enum Error {
         act: &'static str,
         /// Which object.
         key: ObjectKey,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of the lake could not be written or read.
+    #[error("storage::lake at {path} failed")]
+    Lake {
+        /// Which file or folder.
+        path: std::path::PathBuf,
         /// What the system said.
         #[source]
         source: std::io::Error,
@@ -78,6 +89,12 @@ impl Storage {
     pub async fn delete(&self, key: &ObjectKey) -> Result<bool, Error> {
         match self {
             Self::Directory(directory) => directory.delete(key).await,
+        }
+    }
+    /// Where tables for other programs are kept. Nothing of it can be named by an [`ObjectKey`], and so be served.
+    pub fn lake(&self) -> Lake {
+        match self {
+            Self::Directory(directory) => directory.lake(),
         }
     }
 }

@@ -20,6 +20,10 @@ impl Counter {
     pub fn add(&self) {
         self.0.fetch_add(1, Relaxed);
     }
+    /// So many more.
+    pub fn add_many(&self, count: usize) {
+        self.0.fetch_add(count as u64, Relaxed);
+    }
     /// How many since the process started.
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)

@@ -47,8 +47,12 @@ async fn two_nodes_enqueue_what_recurs_once_a_period() {
         one.advance(minutes(6));
         other.advance(minutes(6));
     }
-    // Three hours, and one day of bills.
-    assert_eq!(jobs, 4);
+    // Three hours, one day of bills; and the log at twenty past each hour, the last one before the start, too.
+    for (kind, count) in [("clean_up", 3), ("reconcile_bills", 1), ("trim_events", 4), ("roll_up_day", 1)] {
+        assert_eq!(one.number(&format!("SELECT COUNT(*) FROM jobs WHERE kind = '{kind}'")).await, count, "{kind}");
+    }
+    let done = one.number("SELECT COUNT(*) FROM jobs WHERE state = 'done'").await;
+    assert_eq!(i64::try_from(jobs), Ok(done), "each is run once");
     other.end().await;
     one.end().await;
 }

@@ -4,7 +4,7 @@
 macro_rules! handlers {
     ($driver:ident, $pool:ty, $upsert:literal) => {
         mod $driver {
-            use super::{Brief, Code, No, Placed, Shelf, Tools, Want, Whole, json, no, tables::*};
+            use super::{Brief, Code, No, Placed, Shelf, Told, Tools, Want, Whole, json, no, tables::*};
             use axum::{
                 Json, Router,
                 body::Bytes,
@@ -35,6 +35,7 @@ macro_rules! handlers {
                     .route("/login", post(login))
                     .route("/orders", post(place))
                     .route("/notice", post(notice))
+                    .route("/events", post(events))
                     .with_state(Arc::new(Bare { tools, readers, writer }))
             }
 
@@ -114,6 +115,17 @@ macro_rules! handlers {
                 line.execute(&mut *unit).await?;
                 unit.commit().await?;
                 Ok(Json(Placed { id, order_no, total_fen: price * qty }))
+            }
+            async fn events(State(bare): S, Json(told): Json<Told>) -> Result<Response, No> {
+                let mut insert = sqlx::QueryBuilder::new(EVENTS);
+                insert.push_values(&told.events, |mut row, event| {
+                    row.push_bind(event.id.as_str()).push_bind(told.source.as_str()).push_bind(event.kind.as_str());
+                    row.push_bind(event.occurred_ms + now_ms() - told.sent_ms).push_bind(now_ms());
+                    row.push_bind(event.page.as_str()).push_bind(told.channel.as_str());
+                    row.push_bind(event.name.as_str()).push_bind(event.detail.get());
+                });
+                let taken = insert.build().execute(&bare.writer).await?.rows_affected();
+                Ok(json(format!(r#"{{"accepted":{taken}}}"#).into()))
             }
             async fn notice(State(bare): S, headers: HeaderMap, body: Bytes) -> Result<StatusCode, No> {
                 let paid = bare.tools.notice(&headers, &body)?;

@@ -191,6 +191,25 @@ struct Want {
     address: String,
 }
 
+/// What somebody did.
+#[derive(Deserialize)]
+struct Told {
+    source: String,
+    sent_ms: i64,
+    channel: String,
+    events: Vec<Event>,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    id: String,
+    kind: String,
+    occurred_ms: i64,
+    page: String,
+    name: String,
+    detail: Box<serde_json::value::RawValue>,
+}
+
 #[derive(Serialize)]
 struct Placed {
     id: i64,

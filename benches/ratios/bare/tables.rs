@@ -27,8 +27,10 @@ pub(super) const PAY: &str =
     "UPDATE orders SET state = 1, paid_ms = ?, transaction_id = ? WHERE order_no = ? AND state = 0";
 pub(super) const MONEY: &str =
     "INSERT INTO money (transaction_id, order_no, total_fen, created_ms) VALUES (?, ?, ?, ?)";
+pub(super) const EVENTS: &str =
+    "INSERT INTO events (event_id, source, kind, occurred_ms, received_ms, page, channel, name, detail) ";
 
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
     "CREATE TABLE products (id BIGINT PRIMARY KEY, category_id BIGINT NOT NULL, title VARCHAR(200) NOT NULL,
      subtitle VARCHAR(200) NOT NULL, detail TEXT NOT NULL, cover_url VARCHAR(400) NOT NULL, pictures TEXT NOT NULL,
      price_fen BIGINT NOT NULL, sales BIGINT NOT NULL, left_qty BIGINT NOT NULL, on_sale BIGINT NOT NULL)",
@@ -40,6 +42,9 @@ const TABLES: [&str; 5] = [
      price_fen BIGINT NOT NULL, qty BIGINT NOT NULL, PRIMARY KEY (order_id, product_id))",
     "CREATE TABLE money (transaction_id VARCHAR(64) PRIMARY KEY, order_no VARCHAR(32) NOT NULL,
      total_fen BIGINT NOT NULL, created_ms BIGINT NOT NULL)",
+    "CREATE TABLE events (event_id VARCHAR(40) NOT NULL, source VARCHAR(40) NOT NULL, kind VARCHAR(16) NOT NULL,
+     occurred_ms BIGINT NOT NULL, received_ms BIGINT NOT NULL, page VARCHAR(100) NOT NULL, channel VARCHAR(32) NOT NULL,
+     name VARCHAR(100) NOT NULL, detail VARCHAR(1000) NOT NULL)",
 ];
 const INDEX: &str = "CREATE INDEX products_shelf ON products (category_id, on_sale, id)";
 

@@ -39,6 +39,18 @@ pub(super) const LINES: &[Line] = &[
     ),
     line("difference.remains", "微信现在的回答也消不掉差异", ("人工核对", "a person must look")),
     line("difference.state_forbids", "差异的状态不允许", STATE),
+    line("figure.grain_wrong", "人数只按天统计", FIX),
+    line("figure.period_wrong", "from 晚于 to，或天数太多", FIX),
+    line("event.consumer_missing", "没有这个消费者，或它没读过这个分区", ("weizhan events lag", "weizhan events lag")),
+    line("event.place_missing", "日志里没有这个位置（已删除或还没有）", FIX),
+    line(
+        "event.too_many",
+        "事件来得比写得快，这个请求一条也没收",
+        (
+            "按 Retry-After 稍后原样再发；一直如此就看数据库",
+            "send the same again later; if it stays so, look at the database",
+        ),
+    ),
     line("flag.changed", "开关刚被改过", LOAD),
     line("flag.not_found", "没有这个开关", NAME),
     line("flag.range_empty", "version_min 大于 version_max", FIX),

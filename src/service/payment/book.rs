@@ -5,6 +5,7 @@ use crate::{
     app::App,
     data::{self, Session},
     model::{
+        event::{Event, EventKind},
         id::{OrderId, PaymentId, RefundId, SuspenseId},
         job::Work,
         order::{Order, OrderMove},
@@ -105,6 +106,8 @@ pub(super) async fn accept(app: &App, session: &mut Session, order: &Order, step
     if !data::order::advance(session, order, step, to, "wechat", app.now()).await? {
         return Err(Fault::contended("the order moved"));
     }
+    let paid = Event::fact(EventKind::OrderPaid, order.id, order.user_id, order.total_fen, app.now());
+    data::event::note(session, &[paid]).await?;
     sell(session, order.id).await
 }
 

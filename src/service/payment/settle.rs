@@ -94,6 +94,7 @@ impl Ending {
 pub async fn settle<R: Refusal>(app: &App, fact: &PaymentFact, ending: &Ending) -> Result<Outcome, Error<R>> {
     let outcome = attempt(|| settle_once(app, fact, ending)).await?;
     app.jobs_due.notify_one();
+    app.ingest.facts.notify_one();
     tracing::info!(out_trade_no = fact.out_trade_no, source = %fact.source, outcome = outcome.word(), "money settled");
     Ok(outcome)
 }

@@ -4,6 +4,7 @@ use crate::{
     app::App,
     data::{self, Session},
     model::{
+        event::{Event, EventKind},
         order::{OrderMove, OrderState},
         refund::{Refund, RefundFact, RefundState},
         refusal::Refusal,
@@ -38,6 +39,7 @@ pub async fn learn<R: Refusal>(app: &App, fact: &RefundFact, ending: &Ending) ->
         let (refund, outcome) = take_note(app, &mut session, fact).await?;
         ending.end(app, &mut session, outcome).await?;
         session.commit().await?;
+        app.ingest.facts.notify_one();
         Ok(refund)
     })
     .await
@@ -100,7 +102,8 @@ async fn count(app: &App, session: &mut Session, refund: &Refund) -> Result<(), 
     {
         return Err(Fault::contended("the order moved"));
     }
-    Ok(())
+    let refunded = Event::fact(EventKind::Refunded, refund.id, order.user_id, refund.amount_fen, app.now());
+    Ok(data::event::note(session, &[refunded]).await?)
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ const NODE_READ: Who = Who::Staff(Some(Permission::NodeRead));
 const SETTING_READ: Who = Who::Staff(Some(Permission::SettingRead));
 const SETTING_WRITE: Who = Who::Staff(Some(Permission::SettingWrite));
 const FLAG_WRITE: Who = Who::Staff(Some(Permission::FlagWrite));
+const FIGURE_READ: Who = Who::Staff(Some(Permission::FigureRead));
 const BILL_RECONCILE: Who = Who::Staff(Some(Permission::BillReconcile));
 
 /// Every operation, in an order in which all of them succeed when one after the other is called by whoever may.
@@ -43,6 +44,7 @@ pub const TABLE: &[(&str, Who)] = &[
     ("health.ready", Who::Public),
     ("object.view", Who::Public),
     ("flag.list", Who::Public),
+    ("event.take", Who::Public),
     ("product.categories", Who::Public),
     ("product.list", Who::Public),
     ("product.view", Who::Public),
@@ -92,6 +94,11 @@ pub const TABLE: &[(&str, Who)] = &[
     ("staff.flag.put", FLAG_WRITE),
     ("staff.flag.history", SETTING_READ),
     ("staff.flag.remove", FLAG_WRITE),
+    ("staff.figure.series", FIGURE_READ),
+    ("staff.figure.totals", FIGURE_READ),
+    ("staff.figure.top", FIGURE_READ),
+    ("staff.figure.retention", FIGURE_READ),
+    ("staff.figure.funnel", FIGURE_READ),
     ("staff.sign_out", STAFF),
     ("user.view", Who::Buyer),
     ("user.change", Who::Buyer),

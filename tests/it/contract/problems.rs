@@ -8,6 +8,8 @@ use weizhan::{
     model::{
         address::AddressRefusal,
         cart::CartRefusal,
+        event::EventRefusal,
+        figure::FigureRefusal,
         flag::FlagRefusal,
         job::JobRefusal,
         notice::NoticeRefusal,
@@ -36,6 +38,7 @@ type Reasons = (&'static str, &'static [(&'static str, Kind, &'static str)]);
 const REASONS: &[Reasons] = &[
     ("AddressRefusal", AddressRefusal::CODES),
     ("CartRefusal", CartRefusal::CODES),
+    ("EventRefusal", EventRefusal::CODES),
     ("FlagRefusal", FlagRefusal::CODES),
     ("JobRefusal", JobRefusal::CODES),
     ("NoticeRefusal", NoticeRefusal::CODES),
@@ -43,6 +46,7 @@ const REASONS: &[Reasons] = &[
     ("OrderRefusal", OrderRefusal::CODES),
     ("PaymentRefusal", PaymentRefusal::CODES),
     ("ProductRefusal", ProductRefusal::CODES),
+    ("FigureRefusal", FigureRefusal::CODES),
     ("ReconcileRefusal", ReconcileRefusal::CODES),
     ("RefundRefusal", RefundRefusal::CODES),
     ("SettingRefusal", SettingRefusal::CODES),

@@ -17,7 +17,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "service",
         &["app", "model", "data", "cache", "storage", "wechat", "planted", "telemetry::meter", "telemetry::exposition"],
     ),
-    ("compute", &["app", "model", "service", "data::job", "data::lease", "data::Error", "data::Session"]),
+    ("coordination", &["app", "model", "data::lease", "data::record", "data::Error", "data::Session"]),
+    (
+        "compute",
+        &["app", "coordination", "model", "service", "data::job", "data::lease", "data::Error", "data::Session"],
+    ),
     ("http", &["app", "model", "service", "config", "telemetry", "planted"]),
     ("simulator", &["config", "model::time", "model::money", "wechat::pay::sign", "wechat::push::packet"]),
     (

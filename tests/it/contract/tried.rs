@@ -238,6 +238,7 @@ impl World {
             "skus": [{ "price_fen": 5 }] });
         Some(match id {
             "user.sign_in" => json!({ "appid": APPS[0].0, "code": "no-such-code" }),
+            "event.take" => json!({ "source": "an-installation", "sent_ms": 0, "events": [] }),
             "user.refresh" | "staff.refresh" => json!({ "refresh_token": "1.1.AAAA" }),
             "staff.sign_in" => json!({ "name": "nobody", "password": "nothing" }),
             "callback.pay" | "callback.refund" => json!({ "id": "a notice that nobody signed" }),

@@ -107,3 +107,24 @@ async fn a_consumer_moves_on_from_where_it_is_and_facts_find_their_place() {
     rows.commit().await.unwrap();
     app.end().await;
 }
+
+#[tokio::test]
+async fn each_event_says_whether_it_was_new_and_a_consumer_goes_back() {
+    let app = TestApp::new().await;
+    let (one, two) = (event("one", "phone-1"), event("two", "phone-1"));
+    let part = one.partition();
+    let mut rows = write(&app).await;
+    assert!(!data::event::is_any_waiting(&mut rows).await.unwrap());
+    assert_eq!(data::event::ends(&mut rows, part).await.unwrap(), (1, 0));
+    assert_eq!(data::event::append_each(&mut rows, &[&one, &one]).await.unwrap(), [true, false]);
+    assert_eq!(data::event::append_each(&mut rows, &[&two, &one, &two]).await.unwrap(), [true, false, false]);
+    assert_eq!(data::event::ends(&mut rows, part).await.unwrap(), (1, 2));
+    assert_eq!(data::event::hold(&mut rows, "figures", part, START).await.unwrap(), 0);
+    assert!(data::event::move_on(&mut rows, "figures", part, (0, 2), LATER).await.unwrap());
+    assert!(data::event::rewind(&mut rows, "figures", part, 1, LATER).await.unwrap());
+    assert!(!data::event::rewind(&mut rows, "nobody", part, 1, LATER).await.unwrap());
+    assert_eq!(data::event::trim(&mut rows, part, Timestamp(MOST), 9).await.unwrap(), 1);
+    assert_eq!(data::event::ends(&mut rows, part).await.unwrap(), (2, 2));
+    rows.commit().await.unwrap();
+    app.end().await;
+}

@@ -7,7 +7,8 @@ use weizhan::{
     data::{
         self,
         access_token::{AccessToken, Allowance},
-        lease::Term,
+        lease::{Held, Term},
+        record::Record,
     },
     model::{
         flag::{Flag, FlagChange},
@@ -66,6 +67,34 @@ async fn nodes_and_terms_come_back() {
     );
     assert!(!data::lease::resign(&mut rows, "l", "h1", 2).await.unwrap());
     assert!(data::lease::resign(&mut rows, "l", "h2", 2).await.unwrap());
+    drop(rows);
+    app.end().await;
+}
+
+#[tokio::test]
+async fn records_and_what_leases_say_come_back() {
+    let app = TestApp::new().await;
+    let mut rows = write(&app).await;
+    for new in [true, false] {
+        assert_eq!(data::record::insert(&mut rows, "a/x", TEXT, START).await.unwrap(), new);
+    }
+    for moved in [true, false] {
+        assert_eq!(data::record::change(&mut rows, "a/x", "2", 1, LATER).await.unwrap(), moved);
+    }
+    assert!(data::record::insert(&mut rows, "a/y", TEXT, START).await.unwrap());
+    assert!(data::record::insert(&mut rows, "b", "", START).await.unwrap());
+    let record = |name: &str, version, value: &str| Record { name: name.into(), version, value: value.into() };
+    assert_eq!(data::record::list(&mut rows, "a/").await.unwrap(), [record("a/x", 2, "2"), record("a/y", 1, TEXT)]);
+    assert_eq!(data::record::list(&mut rows, "").await.unwrap().len(), 3);
+    for name in ["n/a", "n/b", "o"] {
+        assert!(data::lease::insert(&mut rows, name, "h", LATER).await.unwrap());
+    }
+    data::lease::say(&mut rows, "n/a", 1, TEXT).await.unwrap();
+    data::lease::say(&mut rows, "n/b", 2, "of a term that is not").await.unwrap();
+    let held = |name: &str, value: &str| Held { name: name.into(), epoch: 1, value: value.into() };
+    let listed = data::lease::list_held(&mut rows, "n/", LATER).await.unwrap();
+    assert_eq!(listed, [held("n/a", TEXT), held("n/b", "")]);
+    assert_eq!(data::lease::list_held(&mut rows, "n/", Timestamp(LATER.0 + 1)).await.unwrap(), []);
     drop(rows);
     app.end().await;
 }

@@ -104,6 +104,7 @@ impl Shop {
         assert!(event.unwrap().is_some());
         app.deliver().await;
         app.run_jobs().await;
+        service::event::move_facts(&app.app).await.unwrap();
         let pending = ann.order(&goods, 1).await.expect(201);
         app.begin_payment(&ann, &pending).await;
         let orders = [
@@ -140,7 +141,7 @@ impl Shop {
 async fn every_check_is_tripped_by_its_mutant_and_by_nothing_else() {
     let shop = Shop::new().await;
     assert_eq!(shop.tripped().await, BTreeSet::new(), "clean rows trip nothing");
-    let mutants = [mutant::STOCK, mutant::ORDERS, mutant::MONEY, mutant::JOBS, mutant::AUDIT].concat();
+    let mutants = [mutant::STOCK, mutant::ORDERS, mutant::MONEY, mutant::JOBS, mutant::EVENTS, mutant::AUDIT].concat();
     for (names, make, undo) in &mutants {
         shop.change(make).await;
         assert_eq!(shop.tripped().await, names.iter().copied().collect(), "{make}");

@@ -301,6 +301,24 @@ pub(super) const JOBS: &[Mutant] = &[
     ),
 ];
 
+pub(super) const EVENTS: &[Mutant] = &[
+    (
+        &["event.dense"],
+        "UPDATE event_log SET position = -1 WHERE position = 1",
+        "UPDATE event_log SET position = 1 WHERE position = -1",
+    ),
+    (
+        &["event.head"],
+        "UPDATE event_heads SET last_position = last_position + 1 WHERE last_position > 0",
+        "UPDATE event_heads SET last_position = last_position - 1 WHERE last_position > 0",
+    ),
+    (
+        &["event.waiting"],
+        "UPDATE event_facts SET event_id = 'order_paid:{paid}' WHERE event_id = 'order_placed:{pending}'",
+        "UPDATE event_facts SET event_id = 'order_placed:{pending}' WHERE event_id = 'order_paid:{paid}'",
+    ),
+];
+
 pub(super) const AUDIT: &[Mutant] = &[
     (
         &["audit.chain"],

@@ -12,9 +12,13 @@
 mod mariadb;
 pub mod process;
 mod redis;
+#[cfg(feature = "zookeeper")]
+mod zookeeper;
 
 pub use mariadb::{Mariadb, mariadb};
 pub use process::{Folder, ServerProcess, wait_until};
 pub use redis::{Redis, redis};
+#[cfg(feature = "zookeeper")]
+pub use zookeeper::zookeeper;
 
 mod tests;

@@ -1,8 +1,8 @@
-//! `weizhan jobs`: the queues, for whoever runs the shop.
+//! `weizhan jobs list|show|…`: the queues, for whoever runs the shop.
 
-use super::Sources;
 use crate::{
     app::{App, Role, SystemClock},
+    cli::Sources,
     model::{
         binding::Binding,
         id::JobId,
@@ -16,18 +16,9 @@ use comfy_table::Table;
 use serde_json::{Value, json};
 use std::{io::Write as _, sync::Arc};
 
-/// Options of `jobs`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    act: Act,
-    /// Print one JSON object instead of a table.
-    #[arg(long, global = true)]
-    json: bool,
-}
-
+/// What can be done with the queues.
 #[derive(Debug, Subcommand)]
-enum Act {
+pub(super) enum Act {
     /// Jobs in a state, latest first.
     List {
         /// ready, running, done or dead.
@@ -97,7 +88,7 @@ enum Act {
 
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-struct Which {
+pub(super) struct Which {
     /// All jobs of this kind, such as `send_refund`.
     #[arg(long)]
     kind: Option<String>,
@@ -119,14 +110,14 @@ struct Told {
     text: String,
 }
 
-pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
+pub(super) async fn run(what: Act, as_json: bool, sources: &Sources) -> anyhow::Result<()> {
     let config = sources.for_tools()?;
     telemetry::init(&config.log);
     let app = App::open(config, Arc::new(SystemClock), Role::Tool).await?;
-    let told = act(&app, args.act).await;
+    let told = act(&app, what).await;
     app.shut_down().await;
     let Told { json, text } = told?;
-    let text = if args.json { serde_json::to_string_pretty(&json)? } else { text };
+    let text = if as_json { serde_json::to_string_pretty(&json)? } else { text };
     Ok(writeln!(std::io::stdout(), "{text}")?)
 }
 
