@@ -130,6 +130,13 @@ impl Cluster {
         }
     }
 
+    /// The last that nginx complained of.
+    fn complaints(&self) -> String {
+        let log = std::fs::read_to_string(self.file("nginx/error.log")).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
     /// Stop it in order; nothing of it may run on.
     pub fn stop(mut self) {
         self.succeed(&["cluster", "stop"]);
@@ -145,6 +152,14 @@ impl Cluster {
             let all = Command::new("ps").args(["-eo", "args="]).output().expect("ps is there");
             !String::from_utf8_lossy(&all.stdout).lines().any(|line| line.contains(&place) && !line.contains("watcher"))
         })
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("nginx complained of:\n{}\nand the cluster said:\n{}", self.complaints(), self.process.log());
+        }
     }
 }
 
