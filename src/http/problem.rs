@@ -88,6 +88,7 @@ type Codes = &'static [(&'static str, Kind, &'static str)];
 /// The reasons of every noun.
 const NOUNS: &[Codes] = &[
     model::address::AddressRefusal::CODES,
+    model::binding::BindingRefusal::CODES,
     model::cart::CartRefusal::CODES,
     model::event::EventRefusal::CODES,
     model::figure::FigureRefusal::CODES,
@@ -105,6 +106,7 @@ const NOUNS: &[Codes] = &[
     model::staff::StaffRefusal::CODES,
     model::stock::StockRefusal::CODES,
     model::suspense::SuspenseRefusal::CODES,
+    model::throttle::ThrottleRefusal::CODES,
     model::token::TokenRefusal::CODES,
     model::user::UserRefusal::CODES,
 ];

@@ -175,8 +175,12 @@ pub async fn redrive_all(app: &App, kind: Option<&str>, queue: Option<&str>) -> 
         before = last.id.0;
         let named = |row: &&JobRow| kind.is_none_or(|it| it == row.kind) && queue.is_none_or(|it| it == row.queue);
         for row in rows.iter().filter(named) {
-            retry(app, row.id).await?;
-            count += 1;
+            match retry(app, row.id).await {
+                Ok(_) => count += 1,
+                // Somebody else was faster.
+                Err(Error::Refused(_)) => {}
+                Err(fault) => return Err(fault),
+            }
         }
     }
 }

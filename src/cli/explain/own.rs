@@ -20,6 +20,10 @@ const fn line(code: &'static str, zh: &'static str, act: (&'static str, &'static
 pub(super) const LINES: &[Line] = &[
     line("address.not_found", "没有这个地址", NAME),
     line("address.too_many", "已有 20 个地址", ("先删除一个", "remove one first")),
+    line("binding.not_found", "没有这个绑定", ("weizhan jobs queues", "weizhan jobs queues")),
+    line("binding.pattern_invalid", "模式是点分的词、* 或 #", FIX),
+    line("binding.queue_invalid", "队列名最多 16 个小写字母、数字、- 或 _", FIX),
+    line("binding.share_invalid", "灰度比例是 0 到 100，并要有灰度队列", FIX),
     line("cart.full", "购物车已满", ("先移除一些商品", "remove something first")),
     line("cart.sku_missing", "没有这个 SKU", NAME),
     line(
@@ -185,6 +189,7 @@ pub(super) const LINES: &[Line] = &[
     line("suspense.ours", "微信确认这笔钱属于本店", ("退款或重试，不能忽略", "send it back or retry")),
     line("suspense.resolved", "这笔钱已处理", STATE),
     line("suspense.unconfirmed", "微信不确认这笔支付", ("在商户平台核对", "compare in the merchant's console")),
+    line("throttle.limit_invalid", "上限至少是 1，只有类型能按分钟限制", FIX),
     line("token.expired", "令牌过期", ("用 refresh_token 换新", "exchange the refresh token")),
     line("token.invalid", "令牌无效", SIGN_IN),
     line("token.missing", "没有令牌", SIGN_IN),

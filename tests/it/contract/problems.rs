@@ -7,6 +7,7 @@ use weizhan::{
     http::problem::{CODES, Problem},
     model::{
         address::AddressRefusal,
+        binding::BindingRefusal,
         cart::CartRefusal,
         event::EventRefusal,
         figure::FigureRefusal,
@@ -25,6 +26,7 @@ use weizhan::{
         staff::StaffRefusal,
         stock::StockRefusal,
         suspense::SuspenseRefusal,
+        throttle::ThrottleRefusal,
         token::TokenRefusal,
         user::UserRefusal,
     },
@@ -37,8 +39,10 @@ type Reasons = (&'static str, &'static [(&'static str, Kind, &'static str)]);
 /// The reasons of every noun.
 const REASONS: &[Reasons] = &[
     ("AddressRefusal", AddressRefusal::CODES),
+    ("BindingRefusal", BindingRefusal::CODES),
     ("CartRefusal", CartRefusal::CODES),
     ("EventRefusal", EventRefusal::CODES),
+    ("FigureRefusal", FigureRefusal::CODES),
     ("FlagRefusal", FlagRefusal::CODES),
     ("JobRefusal", JobRefusal::CODES),
     ("NoticeRefusal", NoticeRefusal::CODES),
@@ -46,7 +50,6 @@ const REASONS: &[Reasons] = &[
     ("OrderRefusal", OrderRefusal::CODES),
     ("PaymentRefusal", PaymentRefusal::CODES),
     ("ProductRefusal", ProductRefusal::CODES),
-    ("FigureRefusal", FigureRefusal::CODES),
     ("ReconcileRefusal", ReconcileRefusal::CODES),
     ("RefundRefusal", RefundRefusal::CODES),
     ("SettingRefusal", SettingRefusal::CODES),
@@ -54,6 +57,7 @@ const REASONS: &[Reasons] = &[
     ("StaffRefusal", StaffRefusal::CODES),
     ("StockRefusal", StockRefusal::CODES),
     ("SuspenseRefusal", SuspenseRefusal::CODES),
+    ("ThrottleRefusal", ThrottleRefusal::CODES),
     ("TokenRefusal", TokenRefusal::CODES),
     ("UserRefusal", UserRefusal::CODES),
 ];

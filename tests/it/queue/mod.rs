@@ -3,7 +3,10 @@
 mod conformance;
 mod nodes;
 
-use crate::support::app::{Setup, TestApp};
+use crate::support::{
+    app::{Setup, TestApp},
+    full,
+};
 use conformance::Port;
 use std::time::{Duration, Instant};
 use weizhan::{
@@ -263,6 +266,10 @@ async fn a_gray_lane_takes_its_share_of_a_kind() {
 
 #[tokio::test]
 async fn a_claim_costs_the_same_however_much_is_held_back() {
+    // It reads a clock, so it is for a quiet machine.
+    if !full() {
+        return;
+    }
     let app = TestApp::new().await;
     service::throttle::pause(&app.app, Scope::Kind, "clean_up", true).await.unwrap();
     let timed = async || {
@@ -276,7 +283,7 @@ async fn a_claim_costs_the_same_however_much_is_held_back() {
     };
     enqueue(&app, 0..100).await;
     let few = timed().await;
-    enqueue(&app, 100..if crate::support::full() { 100_000 } else { 4_000 }).await;
+    enqueue(&app, 100..100_000).await;
     let many = timed().await;
     println!("an empty claim: {few:?} with 100 jobs held back, {many:?} with more");
     assert!(many < few * 4 + Duration::from_millis(2), "{few:?} became {many:?}");
