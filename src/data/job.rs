@@ -144,7 +144,7 @@ pub async fn claim(
 /// Claim up to `limit` due jobs of these queues, of any if none is named, until `lease_until`, under one token. Commit the
 /// session before running them.
 ///
-/// What is held back ([`Throttle`](crate::model::throttle::Throttle)) is passed over and stands in nobody's way. When more
+/// What is held back ([`Throttle`]) is passed over and stands in nobody's way. When more
 /// is due than can be taken, whoever waits longest goes first, an urgent job as if it had waited longer.
 ///
 /// A job that cannot be read is put off, so that it does not hold up the others: while versions change, the next node

@@ -134,7 +134,7 @@ async fn with_kills(count: i64, keyed: bool) -> (i64, i64, i64) {
             }
         }
     }
-    for (place, job) in frozen.drain(..).collect::<Vec<_>>() {
+    for (place, job) in std::mem::take(&mut frozen) {
         assert!(!perform(&nodes[place], &job, keyed).await);
     }
     let done = nodes[0].number("SELECT COUNT(*) FROM jobs WHERE state = 'done'").await;
