@@ -1,4 +1,4 @@
-//! `weizhan export`: days of events or orders as Parquet files, for Spark and its like.
+//! `weizhan export`: days of events, orders or figures as Parquet files, for Spark and its like.
 
 use super::Sources;
 use crate::model::{export::ExportTable, time::Day};
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Options of `export`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// `events` or `orders`.
+    /// `events`, `orders` or `figures`.
     #[arg(value_name = "TABLE")]
     table: ExportTable,
     /// The first day in Shanghai, such as 2026-11-22; yesterday unless it is said.

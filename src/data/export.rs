@@ -15,6 +15,7 @@ statements! {
               product_id, amount_fen, name, detail FROM event_log WHERE partition_no = ? AND position > ? AND position <= ?
               AND occurred_ms >= ? AND occurred_ms < ? ORDER BY position";
     COUNT_ORDERS = "SELECT COUNT(*) FROM orders WHERE created_ms >= ? AND created_ms < ?";
+    COUNT_FIGURES = "SELECT COUNT(*) FROM figure_counts WHERE grain IN ('hour', 'day') AND start_ms >= ? AND start_ms < ?";
     ORDERS = "SELECT o.id, o.number, o.user_id, o.appid, o.state, o.goods_fen, o.freight_fen, o.adjustment_fen, o.total_fen,
               o.refunded_fen, o.created_ms, o.paid_ms,
               COALESCE((SELECT CAST(SUM(l.qty) AS SIGNED) FROM order_lines l WHERE l.order_id = o.id), 0) AS qty
@@ -55,4 +56,9 @@ pub async fn orders(
     limit: i64,
 ) -> Result<Vec<ExportedOrder>, Error> {
     session.all(ORDERS, (after, from.start(), until.end(), limit)).await
+}
+
+/// Figures by hour and by day of these days.
+pub async fn count_figures(session: &mut Session, (from, until): (Day, Day)) -> Result<i64, Error> {
+    session.number(COUNT_FIGURES, (from.start(), until.end())).await
 }

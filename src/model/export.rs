@@ -16,6 +16,8 @@ word_enum! {
         Events = "events",
         /// Orders, by the day on which they were placed, as they stand now.
         Orders = "orders",
+        /// Figures by hour and by day, as they stand now.
+        Figures = "figures",
     }
 }
 

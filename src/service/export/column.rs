@@ -1,7 +1,12 @@
 //! What a row of each table is in Parquet: whole numbers and texts under the names that they have in the database, times as
 //! milliseconds since 1970, money in fen.
 
-use crate::model::{event::Logged, export::ExportedOrder, time::Timestamp};
+use crate::model::{
+    event::Logged,
+    export::ExportedOrder,
+    figure::{Sum, Window},
+    time::Timestamp,
+};
 use parquet::{
     basic::{Compression, ZstdLevel},
     data_type::{ByteArray, ByteArrayType, Int64Type},
@@ -70,6 +75,22 @@ impl Line for ExportedOrder {
     ];
     fn moment(&self) -> Timestamp {
         self.created_ms
+    }
+}
+
+impl Line for (Window, Sum) {
+    const NAME: &'static str = "figure";
+    const COLUMNS: &'static [(&'static str, Read<Self>)] = &[
+        ("grain", Read::Text(|(window, _)| window.grain.word().into())),
+        ("scope", Read::Text(|(window, _)| window.scope.word().into())),
+        ("scope_key", Read::Text(|(window, _)| window.scope_key.clone().into_bytes())),
+        ("metric", Read::Text(|(window, _)| window.metric.word().into())),
+        ("start_ms", Read::Number(|(window, _)| window.start_ms.0)),
+        ("total", Read::Number(|(_, sum)| sum.total)),
+        ("amount_fen", Read::Number(|(_, sum)| sum.amount_fen.0)),
+    ];
+    fn moment(&self) -> Timestamp {
+        self.0.start_ms
     }
 }
 

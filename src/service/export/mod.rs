@@ -21,7 +21,7 @@ use crate::{
 };
 use column::Line;
 use day::Days;
-use reader::{Events, Orders, Reader};
+use reader::{Events, Figures, Orders, Reader};
 use tokio::sync::mpsc;
 
 /// Chunks that may wait to be written.
@@ -86,6 +86,7 @@ pub async fn run(
     match span.table {
         ExportTable::Events => carry(app, lake, span, Events::open(app, span.days()).await?, told).await,
         ExportTable::Orders => carry(app, lake, span, Orders::open(app, span.days()).await?, told).await,
+        ExportTable::Figures => carry(app, lake, span, Figures::open(app, span.days()).await?, told).await,
     }
 }
 

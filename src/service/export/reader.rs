@@ -5,7 +5,13 @@ use super::column::Line;
 use crate::{
     app::App,
     data::{self, Error},
-    model::{event::Logged, export::ExportedOrder, id::OrderId, time::Day},
+    model::{
+        event::Logged,
+        export::ExportedOrder,
+        figure::{Grain, Period, Sum, Window},
+        id::OrderId,
+        time::{Day, Timestamp, minutes},
+    },
 };
 use std::collections::VecDeque;
 
@@ -77,5 +83,37 @@ impl Reader for Orders {
         self.after = rows.last().map(|row| row.id);
         let count = rows.len() as u64;
         Ok(self.after.map(|_| (rows, count)))
+    }
+}
+
+/// Figures a window at a time: those of a day, then those of each of its hours. The shop's minutes are soon forgotten, and
+/// stay.
+pub(super) struct Figures {
+    total: u64,
+    windows: VecDeque<(Grain, Timestamp, Timestamp)>,
+}
+
+impl Figures {
+    pub(super) async fn open(app: &App, days: (Day, Day)) -> Result<Self, Error> {
+        let total = data::export::count_figures(&mut app.database.read().await?, days).await?;
+        let windows = Period { from: days.0, to: days.1 }.days().flat_map(|day| {
+            let hours = (0..24).map(move |hour| day.start().plus(minutes(60 * hour)));
+            let hours = hours.map(|start| (Grain::Hour, start, start.plus(minutes(60))));
+            std::iter::once((Grain::Day, day.start(), day.end())).chain(hours)
+        });
+        Ok(Self { total: total.unsigned_abs(), windows: windows.collect() })
+    }
+}
+
+impl Reader for Figures {
+    type Row = (Window, Sum);
+    fn total(&self) -> u64 {
+        self.total
+    }
+    async fn next(&mut self, app: &App) -> Result<Option<(Vec<Self::Row>, u64)>, Error> {
+        let Some((grain, from, until)) = self.windows.pop_front() else { return Ok(None) };
+        let rows = data::figure::list(&mut app.database.read().await?, grain, (from, until)).await?;
+        let count = rows.len() as u64;
+        Ok(Some((rows.into_iter().collect(), count)))
     }
 }

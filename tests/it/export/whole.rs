@@ -11,11 +11,15 @@ use weizhan::{
     model::{
         event::{Event, EventKind},
         export::ExportTable,
+        figure::Grain,
         id::ProductId,
         money::Fen,
         time::{Day, Timestamp, days, minutes},
     },
-    service::export::{self, Exported, Outcome, Progress, Span},
+    service::{
+        export::{self, Exported, Outcome, Progress, Span},
+        figure,
+    },
     storage::{Lake, LakeTable},
 };
 
@@ -245,6 +249,43 @@ async fn cut_off_it_leaves_no_day_and_the_next_is_whole() {
         assert!(matches!(outcomes(&next)[..], [(Outcome::Written | Outcome::Unchanged, 50)]), "{next:?}");
     }
     assert!(left_nothing > 0, "none was given up early");
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_leave_as_they_are_shown() {
+    let (app, home) = (TestApp::new().await, tempfile::tempdir().unwrap());
+    let lake = Lake::at(home.path().to_owned());
+    // Half of them an hour before midnight.
+    let all = (0..60).map(|number| event(number, TODAY.start().minus(minutes(if number % 2 == 0 { 60 } else { 0 }))));
+    append(&app, &all.collect::<Vec<_>>()).await;
+    figure::catch_up(&app.app).await.unwrap();
+    let exported = run(&app, &lake, span(ExportTable::Figures, TODAY.before(1), TODAY)).await;
+    assert!(matches!(outcomes(&exported)[..], [(Outcome::Written, 1..), (Outcome::Written, 1..)]), "{exported:?}");
+    for day in [TODAY.before(1), TODAY] {
+        let mut session = app.app.database.read().await.unwrap();
+        let mut stored = Vec::new();
+        for grain in [Grain::Hour, Grain::Day] {
+            let rows = data::figure::list(&mut session, grain, (day.start(), day.end())).await.unwrap();
+            stored.extend(rows.into_iter().map(|(window, sum)| {
+                let texts = [window.grain.word(), window.scope.word(), &window.scope_key, window.metric.word()];
+                (texts.map(str::to_owned), [window.start_ms.0, sum.total, sum.amount_fen.0])
+            }));
+        }
+        let mut found: Vec<_> = rows(&lake, "figures", day)
+            .iter()
+            .map(|row| {
+                let text = |name: &str| if let Field::Str(text) = &row[name] { text.clone() } else { panic!("{name}") };
+                let number = |name: &str| if let Field::Long(of) = row[name] { of } else { panic!("{name}") };
+                let texts = ["grain", "scope", "scope_key", "metric"].map(text);
+                (texts, ["start_ms", "total", "amount_fen"].map(number))
+            })
+            .collect();
+        stored.sort();
+        found.sort();
+        assert_eq!(found, stored);
+        assert!(found.iter().any(|(texts, [_, total, _])| texts[0] == "hour" && texts[1] == "product" && *total > 0));
+    }
     app.end().await;
 }
 
