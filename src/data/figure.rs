@@ -44,6 +44,9 @@ statements! {
              WHERE day = ? AND scope = ? AND visitor IN ({?})";
     SEE = "INSERT INTO figure_visitors (day, scope, visitor, role, scope_key) VALUES {(?, ?, ?, ?, ?)}";
     FORGET = "DELETE FROM figure_visitors WHERE day = ?";
+    FIRST_DAY = "SELECT MIN(day) FROM figure_visitors";
+    CHUNK_END = "SELECT scope, visitor FROM figure_visitors WHERE day = ? ORDER BY scope, visitor LIMIT 1 OFFSET ?";
+    FORGET_CHUNK = "DELETE FROM figure_visitors WHERE day = ? AND (scope < ? OR (scope = ? AND visitor <= ?))";
     FUNNEL_CART = "SELECT COUNT(*) FROM figure_visitors v
                    JOIN figure_visitors c ON c.day = v.day AND c.scope = 'shop' AND c.visitor = v.visitor AND c.role = 'carters'
                    WHERE v.day = ? AND v.scope = 'shop' AND v.role = 'viewers'";
@@ -80,6 +83,8 @@ statements! {
     RAW_COUNT = "SELECT COUNT(*) FROM event_log WHERE occurred_ms >= ? AND occurred_ms < ?";
 }
 
+/// About how many who were seen are forgotten in one transaction.
+const FORGOTTEN_MAX: i64 = 2_000;
 /// Rows that one statement writes at most.
 const ROWS_MAX: usize = 1_000;
 
@@ -122,6 +127,18 @@ pub async fn list(session: &mut Session, grain: Grain, (from, until): (Timestamp
 /// Forget the windows of a grain before a moment.
 pub async fn purge(session: &mut Session, grain: Grain, before: Timestamp) -> Result<u64, Error> {
     session.execute(PURGE, (grain, before)).await
+}
+
+/// Forget who was seen before a day: some of them, so that nobody waits long; whether there are more.
+pub async fn forget_before(session: &mut Session, day: Day) -> Result<bool, Error> {
+    let first: Option<(Option<Day>,)> = session.optional(FIRST_DAY, ()).await?;
+    let Some(first) = first.and_then(|(first,)| first).filter(|first| *first < day) else { return Ok(false) };
+    match session.optional::<(String, String)>(CHUNK_END, (first, FORGOTTEN_MAX)).await? {
+        Some((scope, visitor)) => {
+            session.execute(FORGET_CHUNK, (first, scope.as_str(), scope.as_str(), visitor)).await.map(|_| true)
+        }
+        None => forget(session, first).await.map(|_| true),
+    }
 }
 
 /// One figure over time; windows in which nothing happened have no row.

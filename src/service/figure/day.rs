@@ -34,6 +34,7 @@ pub async fn roll_up_due(app: &App, claim: &Claim, slot: i64) -> Result<(), Erro
     for back in 1..=DAYS_LATE {
         roll_up(app, today.before(back), false, |_| {}).await?;
     }
+    while forget_some(app).await? {}
     attempt(|| async {
         let mut session = app.database.write().await?;
         let before = today.start().minus(days(app.config.figures.minute_days));
@@ -41,6 +42,21 @@ pub async fn roll_up_due(app: &App, claim: &Claim, slot: i64) -> Result<(), Erro
         job::end(&mut session, claim, &job::Next::Done, app.now()).await?;
         session.commit().await?;
         Ok(())
+    })
+    .await
+}
+
+/// The first day of which it is still known who was seen: as long as its events are kept.
+fn first_known(app: &App) -> Day {
+    Day(app.now().day()).before(app.config.events.retain_days)
+}
+
+async fn forget_some(app: &App) -> Result<bool, Error<Never>> {
+    attempt(|| async {
+        let mut session = app.database.write().await?;
+        let more = data::figure::forget_before(&mut session, first_known(app)).await?;
+        session.commit().await?;
+        Ok(more)
     })
     .await
 }
@@ -73,7 +89,9 @@ pub async fn roll_up(app: &App, day: Day, repair: bool, read: impl Fn(u64)) -> R
         if repair && row.differences > 0 {
             mend(&mut session, day, &made).await?;
         }
-        derive(&mut session, day).await?;
+        if day >= first_known(app) {
+            derive(&mut session, day).await?;
+        }
         let known = data::figure::find_day(&mut session, day).await?;
         let is_known = known.is_some_and(|known| !is_whole || RolledDay { rolled_ms: row.rolled_ms, ..known } == row);
         if !is_known {

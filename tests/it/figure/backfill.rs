@@ -128,3 +128,37 @@ async fn who_came_back_and_how_far_they_got_is_counted_by_the_job_of_the_day() {
     assert_eq!((retention[0].new_visitors, retention[0].retained.as_slice()), (4, [(1, 2)].as_slice()));
     app.end().await;
 }
+
+#[tokio::test]
+async fn who_was_seen_is_forgotten_with_the_events_and_the_figures_stay() {
+    let app = TestApp::new().await;
+    tell(&app, &generate(9_000, 4, 17)).await;
+    figure::catch_up(&app.app).await.unwrap();
+    let all: Vec<_> = period(&app, 4).days().collect();
+    for day in &all {
+        roll_up(&app.app, *day, false, |_| {}).await.unwrap();
+    }
+    let seen = "SELECT COUNT(*) FROM figure_visitors";
+    let (before, mut rows, mut more) = (stored(&app).await, vec![app.number(seen).await], Vec::new());
+    loop {
+        let mut session = app.app.database.write().await.unwrap();
+        more.push(data::figure::forget_before(&mut session, all[2]).await.unwrap());
+        session.commit().await.unwrap();
+        rows.push(app.number(seen).await);
+        if more.last() == Some(&false) {
+            break;
+        }
+    }
+    assert!(more.len() > 3, "in parts: {rows:?}");
+    assert!(rows.windows(2).all(|two| two[0] - two[1] < 2_100), "{rows:?}");
+    let kept = format!("{seen} WHERE day >= {}", all[2].0);
+    assert_eq!(app.number(&kept).await, app.number(seen).await);
+    assert!(app.number(seen).await > 0);
+    app.advance(days(app.app.config.events.retain_days + 1));
+    // What was derived from them is not made anew from nothing.
+    for day in &all {
+        roll_up(&app.app, *day, false, |_| {}).await.unwrap();
+    }
+    assert_eq!(stored(&app).await, before);
+    app.end().await;
+}
