@@ -182,7 +182,7 @@ impl Kafka {
             if after < low {
                 return Err(Error::PlaceMissing { partition, first: low + 1, last: high });
             }
-            let records = reader.fetch(&log, number(partition), after..high.min(after.saturating_add(limit)))?;
+            let records = reader.fetch(&log, number(partition), after..high.min(after.saturating_add(limit)), high)?;
             records.into_iter().map(|(offset, payload)| logged(&log, partition, offset, &payload)).collect()
         })
         .await

@@ -87,7 +87,7 @@ pub(super) fn fold(
     let mut counted = false;
     while standing.folded < until {
         let piece = standing.folded..until.min(standing.folded + PIECE_MAX);
-        for (offset, payload) in reader.fetch(positions, 0, piece)? {
+        for (offset, payload) in reader.fetch(positions, 0, piece, until)? {
             let step: Move = serde_json::from_slice(&payload).map_err(|error| {
                 let why = error.to_string();
                 Error::Unreadable { topic: positions.to_owned(), partition: 0, offset, why }

@@ -33,7 +33,8 @@ impl Reader {
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "error")
             .set("queued.max.messages.kbytes", AHEAD_KB)
-            .set("fetch.wait.max.ms", "100")
+            // It is told to read what is there; waiting for more would only keep it from the next place.
+            .set("fetch.wait.max.ms", "5")
             .create()?;
         Ok(Self { consumer, group: group.to_owned(), patience, next: None })
     }
@@ -54,12 +55,13 @@ impl Reader {
         Ok(self.consumer.fetch_watermarks(topic, partition, self.patience)?)
     }
 
-    /// The records with these offsets, all of which must be there.
+    /// The records with these offsets, all of which must be there, of a partition that ends at `high`.
     pub(super) fn fetch(
         &mut self,
         topic: &str,
         partition: i32,
         offsets: Range<i64>,
+        high: i64,
     ) -> Result<Vec<(i64, Vec<u8>)>, Error> {
         let mut records = Vec::new();
         if offsets.is_empty() {
@@ -102,7 +104,12 @@ impl Reader {
             records.push((next, payload.to_vec()));
             next += 1;
         }
-        self.next = Some((topic.to_owned(), partition, next));
+        if next < high {
+            self.next = Some((topic.to_owned(), partition, next));
+        } else {
+            // Nobody asks the brokers for more until somebody wants it.
+            self.consumer.unassign()?;
+        }
         Ok(records)
     }
 

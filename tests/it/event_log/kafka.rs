@@ -29,16 +29,14 @@ impl Cluster {
         EventLog::Kafka(Kafka::connect(&self.0.bootstrap_servers(), "events", PATIENCE).await.unwrap())
     }
 
-    /// The next records meet brokers that lost their lead, their followers, the connection, and at last the right to write,
-    /// which is no trouble that passes.
+    /// The next records meet brokers that lost their lead, their followers, the connection; and one that is refused for good.
     pub fn trouble(&self) -> bool {
         use RDKafkaRespErr::{
-            RD_KAFKA_RESP_ERR__TRANSPORT as CUT_OFF, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS as TOO_FEW,
-            RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION as NOT_LEADER,
-            RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as FORBIDDEN,
+            RD_KAFKA_RESP_ERR__TRANSPORT as CUT_OFF, RD_KAFKA_RESP_ERR_INVALID_RECORD as INVALID,
+            RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS as TOO_FEW, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION as NOT_LEADER,
         };
         for _ in 0..if full() { 10 } else { 1 } {
-            self.0.request_errors(RDKafkaApiKey::Produce, &[NOT_LEADER, TOO_FEW, NOT_LEADER, CUT_OFF, FORBIDDEN]);
+            self.0.request_errors(RDKafkaApiKey::Produce, &[NOT_LEADER, TOO_FEW, NOT_LEADER, CUT_OFF, INVALID]);
         }
         true
     }
