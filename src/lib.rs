@@ -7,6 +7,7 @@ pub mod compute;
 pub mod config;
 pub mod coordination;
 pub mod data;
+pub mod event_log;
 pub mod http;
 pub mod model;
 mod planted;

@@ -52,7 +52,7 @@ impl EventKind {
 }
 
 /// One event, as it stands in the log.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub struct Event {
     /// Names the event for ever: the client's id of it, or the fact it is about (`order_paid:8814711111741953`). At most 40
     /// characters; told again, it is the same event.

@@ -19,6 +19,7 @@ mod deploy;
 mod doctor;
 mod door;
 mod event;
+mod event_log;
 mod explain;
 mod export;
 mod figure;
