@@ -10,6 +10,8 @@ pub mod data;
 pub mod http;
 pub mod model;
 mod planted;
+#[cfg(feature = "rabbitmq")]
+pub mod queue;
 pub mod service;
 pub mod simulator;
 pub mod storage;

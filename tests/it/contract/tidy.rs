@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["app", "model", "data", "cache", "storage", "wechat", "planted", "telemetry::meter", "telemetry::exposition"],
     ),
     ("coordination", &["app", "model", "data::lease", "data::record", "data::Error", "data::Session"]),
+    ("queue", &["app", "config", "model", "data::job", "data::Error"]),
     (
         "compute",
         &["app", "coordination", "model", "service", "data::job", "data::lease", "data::Error", "data::Session"],
