@@ -47,7 +47,10 @@ pub struct Delivery {
 
 impl std::fmt::Debug for Delivery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Delivery").field("message", &self.message).field("attempt", &self.attempt).finish_non_exhaustive()
+        f.debug_struct("Delivery")
+            .field("message", &self.message)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
     }
 }
 
@@ -144,13 +147,7 @@ impl RabbitMq {
     }
 
     /// Read what came; `None` when it is nobody's work any more.
-    async fn open(
-        &self,
-        queue: &str,
-        raw: Raw,
-        channel: Channel,
-        link: Arc<Link>,
-    ) -> Result<Option<Delivery>, Error> {
+    async fn open(&self, queue: &str, raw: Raw, channel: Channel, link: Arc<Link>) -> Result<Option<Delivery>, Error> {
         let letter: Letter = match serde_json::from_slice(&raw.data) {
             Ok(letter) => letter,
             Err(error) => {
@@ -161,12 +158,8 @@ impl RabbitMq {
         };
         let attempt = letter.attempts.saturating_add(unanswered(&raw)).saturating_add(1);
         let (redrives, work) = (letter.redrives, serde_json::from_value(letter.work.clone()));
-        let message = |work| Message {
-            id: letter.id.clone(),
-            key: letter.key.clone(),
-            subject: letter.subject.clone(),
-            work,
-        };
+        let message =
+            |work| Message { id: letter.id.clone(), key: letter.key.clone(), subject: letter.subject.clone(), work };
         let message = work.map(message);
         let last = attempt - 1 >= letter.attempts_max;
         let held = Held { broker: self.clone(), queue: queue.to_owned(), letter, raw, _channel: channel, _link: link };

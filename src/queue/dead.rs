@@ -34,7 +34,8 @@ fn origin(letter: Option<&Letter>, raw: &Raw, prefix: &str) -> String {
         return queue;
     }
     let headers = raw.properties.headers().as_ref();
-    let first = headers.and_then(|headers| headers.into_iter().find(|(name, _)| name.as_str() == "x-first-death-queue"));
+    let first =
+        headers.and_then(|headers| headers.into_iter().find(|(name, _)| name.as_str() == "x-first-death-queue"));
     match first {
         Some((_, AMQPValue::LongString(name))) => {
             name.to_string().strip_prefix(prefix).map(str::to_owned).unwrap_or_default()
@@ -97,7 +98,9 @@ impl RabbitMq {
             }
             let letter = Letter { attempts: 0, redrives: letter.redrives + 1, queue: None, error: None, ..letter };
             let back = self.topology().queue(&from);
-            if self.send("", &back, &letter, BTreeMap::new()).await? && raw.acker.ack(BasicAckOptions::default()).await? {
+            if self.send("", &back, &letter, BTreeMap::new()).await?
+                && raw.acker.ack(BasicAckOptions::default()).await?
+            {
                 moved += 1;
             }
         }

@@ -208,7 +208,8 @@ impl RabbitMq {
         }
         *link = None;
         let opened = self.in_time(async {
-            let properties = ConnectionProperties::default().with_connection_name(self.0.options.prefix.as_str().into());
+            let properties =
+                ConnectionProperties::default().with_connection_name(self.0.options.prefix.as_str().into());
             let connection = Connection::connect(self.0.options.url.expose(), properties).await?;
             let opened = Arc::new(Link { connection, idle: Lock::default() });
             let channel = opened.channel().await?;
