@@ -199,8 +199,14 @@ impl Consumer {
             match stream.next().await {
                 Some(Ok(raw)) => {
                     let (channel, link) = (channel.clone(), link.clone());
-                    if let Some(delivery) = self.broker.open(&self.queue, raw, channel, link).await? {
-                        return Ok(delivery);
+                    match self.broker.open(&self.queue, raw, channel, link).await {
+                        Ok(Some(delivery)) => return Ok(delivery),
+                        Ok(None) => {}
+                        Err(error) => {
+                            // What could not be put elsewhere goes back with its channel.
+                            self.stream = None;
+                            return Err(error);
+                        }
                     }
                 }
                 Some(Err(error)) => {
