@@ -1,7 +1,7 @@
 //! Taking messages, and saying what became of them.
 //!
-//! A message is its consumer's until it is acknowledged or its connection is gone; then it comes again, to whoever asks. An
-//! acknowledgement that was sent just before the connection broke may be lost: the message comes again although it is done.
+//! A message is its consumer's until it is acknowledged or its connection is gone; then it comes again, to whoever asks. The
+//! broker is heard to have an acknowledgement before it counts; one that was lost with its connection is told as such.
 //!
 //! Each delivery is an attempt, whether it ended in words or in the death of the consumer: the broker counts those that were
 //! not answered, the letter those that failed. What has had its attempts goes to the dead letter before anybody sees it
@@ -19,6 +19,7 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 use std::{collections::BTreeMap, sync::Arc};
+use tokio::time::timeout;
 
 /// Most characters of an error that a message keeps.
 const ERROR_CHARS_MAX: usize = 500;
@@ -60,12 +61,12 @@ struct Held {
     queue: String,
     letter: Letter,
     raw: Raw,
-    _channel: Channel,
+    channel: Channel,
     _link: Arc<Link>,
 }
 
 impl Delivery {
-    /// It is done; `false` when it was no longer this consumer's.
+    /// It is done; `false` when it was no longer this consumer's, or the broker did not say that it knows.
     pub async fn ack(self) -> bool {
         self.held.done().await
     }
@@ -79,11 +80,20 @@ impl Delivery {
 
 impl Held {
     async fn done(&self) -> bool {
-        // Whatever keeps the words from the broker ends the channel, and with it the having of the message.
-        self.raw.acker.ack(BasicAckOptions::default()).await.unwrap_or_else(|error| {
-            tracing::debug!(error = %error, "an acknowledgement came too late");
-            false
-        })
+        // An acknowledgement has no answer. What has one comes after it on the same channel, and changes nothing.
+        let said = async {
+            let ours = self.raw.acker.ack(BasicAckOptions::default()).await?;
+            self.channel.basic_qos(self.broker.options().prefetch, BasicQosOptions::default()).await.map(|()| ours)
+        };
+        match timeout(self.broker.options().patience, said).await {
+            Ok(Ok(ours)) => ours,
+            // Whatever keeps the words from the broker ends the channel, and with it the having of the message.
+            Ok(Err(error)) => {
+                tracing::debug!(error = %error, "an acknowledgement came too late");
+                false
+            }
+            Err(_) => false,
+        }
     }
 
     async fn failed(&self, attempt: i64, error: &str) -> Result<Fate, Error> {
@@ -162,7 +172,7 @@ impl RabbitMq {
             |work| Message { id: letter.id.clone(), key: letter.key.clone(), subject: letter.subject.clone(), work };
         let message = work.map(message);
         let last = attempt - 1 >= letter.attempts_max;
-        let held = Held { broker: self.clone(), queue: queue.to_owned(), letter, raw, _channel: channel, _link: link };
+        let held = Held { broker: self.clone(), queue: queue.to_owned(), letter, raw, channel, _link: link };
         match message {
             Ok(message) if !last => Ok(Some(Delivery { message, attempt, redrives, held })),
             Ok(_) => held.failed(attempt - 1, "its consumer was lost each time").await.map(|_| None),

@@ -100,7 +100,7 @@ pub async fn a_message_that_takes_its_consumer_with_it_dies(port: &mut impl Port
         assert_eq!(message, 31);
         attempts += 1;
         port.pass(LONG).await;
-        assert!(!port.ack(silent).await, "it lives");
+        drop(silent);
         assert!(attempts < 100, "it comes for ever");
     }
     assert_eq!((attempts, port.dead().await), (5, vec![31]));

@@ -92,6 +92,8 @@ impl Rows {
         Self(TestApp::new().await)
     }
     async fn end(self) {
+        // What the suite leaves is nobody's.
+        self.0.rows().execute("DELETE FROM jobs").await;
         self.0.end().await;
     }
 }

@@ -42,8 +42,12 @@ fn number(delivery: &Delivery) -> i64 {
 /// Ask until the answer is yes; while the connection is away there is none.
 async fn until(mut done: impl AsyncFnMut() -> Result<bool, Error>) {
     let began = Instant::now();
-    while !done().await.unwrap_or(false) {
-        assert!(began.elapsed() < PATIENCE, "it does not come");
+    loop {
+        let answer = done().await;
+        if matches!(answer, Ok(true)) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "it does not come: {answer:?}");
     }
 }
 
