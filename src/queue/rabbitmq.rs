@@ -6,6 +6,9 @@
 //! A channel carries one unconfirmed message at a time: what comes back then belongs to it and to no other; as many
 //! channels are opened as messages are published at the same time.
 //!
+//! One exception is the broker's: a single `RabbitMQ` 3.10 that is killed in the first moments of a new quorum queue comes
+//! back with the queue and without what was in it. Queues are bound before they are used, or the broker is a cluster.
+//!
 //! **The connection** is opened by whoever needs it, and again by whoever needs it after it broke; then all that is bound is
 //! declared again. It is plain: TLS stays out of the build, so it belongs in a private network.
 

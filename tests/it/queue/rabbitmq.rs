@@ -148,6 +148,7 @@ async fn what_was_confirmed_is_delivered_though_the_broker_is_killed() {
     let server = server_or_skip!(servers::Rabbitmq::private());
     let broker = broker(server.port(), "kill", &[WAIT]);
     broker.bind(vec![binding("#", "a", None)]).await.unwrap();
+    server.settle("kill.q.a");
     let (rounds, each) = if full() { (10, 500) } else { (2, 100) };
     let (next, mut confirmed, mut failed, mut delivered) = (AtomicI64::new(0), BTreeSet::new(), 0, Vec::new());
     for round in 0..rounds {

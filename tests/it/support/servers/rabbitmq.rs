@@ -4,7 +4,7 @@
 //! process of ours on a port of its own, started before the broker, so that nothing is left and nothing of the machine's is
 //! touched.
 
-use super::process::{Folder, ServerProcess, free_port};
+use super::process::{Folder, ServerProcess, free_port, wait_until};
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -83,6 +83,19 @@ impl Rabbitmq {
         let mut process = self.process();
         process.kill9();
         *process = self.place.start().expect("RabbitMQ starts again");
+    }
+
+    /// Wait until it has written down that it has a quorum queue of this name. RabbitMQ 3.10 does so a moment after it has
+    /// declared it; if it is killed before, it finds the log of the queue no more, and begins a new one.
+    pub fn settle(&self, queue: &str) {
+        let node = format!("weizhan-{}@localhost", self.place.port);
+        let names = self.place.folder.join(format!("mnesia/{node}/quorum/{node}/names.dets"));
+        let name = format!("%2F_{queue}").into_bytes();
+        let written = wait_until(|| {
+            let text = std::fs::read(&names).unwrap_or_default();
+            text.windows(name.len()).any(|part| part == name)
+        });
+        assert!(written, "{queue} is not written down");
     }
 
     fn process(&self) -> MutexGuard<'_, ServerProcess> {
