@@ -171,7 +171,7 @@ impl RabbitMq {
         let message =
             |work| Message { id: letter.id.clone(), key: letter.key.clone(), subject: letter.subject.clone(), work };
         let message = work.map(message);
-        let last = attempt - 1 >= letter.attempts_max;
+        let last = attempt > letter.attempts_max;
         let held = Held { broker: self.clone(), queue: queue.to_owned(), letter, raw, channel, _link: link };
         match message {
             Ok(message) if !last => Ok(Some(Delivery { message, attempt, redrives, held })),

@@ -61,15 +61,12 @@ impl RabbitMq {
                 last = Some(raw.delivery_tag);
                 let letter = serde_json::from_slice::<Letter>(&raw.data).ok();
                 let queue = origin(letter.as_ref(), &raw, &prefix);
-                found.push(match letter {
-                    Some(Letter { id, work, attempts, redrives, error, .. }) => {
-                        let (work, error) = (work.to_string(), error.unwrap_or_default());
-                        Dead { id, queue, work, attempts, redrives, error }
-                    }
-                    None => {
-                        let (id, error, work) = (String::new(), String::new(), String::from_utf8_lossy(&raw.data));
-                        Dead { id, queue, work: work.into_owned(), attempts: 0, redrives: 0, error }
-                    }
+                found.push(if let Some(Letter { id, work, attempts, redrives, error, .. }) = letter {
+                    let (work, error) = (work.to_string(), error.unwrap_or_default());
+                    Dead { id, queue, work, attempts, redrives, error }
+                } else {
+                    let (id, error, work) = (String::new(), String::new(), String::from_utf8_lossy(&raw.data));
+                    Dead { id, queue, work: work.into_owned(), attempts: 0, redrives: 0, error }
                 });
             }
             if let Some(tag) = last {

@@ -12,7 +12,10 @@
 //! **The connection** is opened by whoever needs it, and again by whoever needs it after it broke; then all that is bound is
 //! declared again. It is plain: TLS stays out of the build, so it belongs in a private network.
 
-use super::{Error, Letter, Message, topology::Topology};
+use super::{
+    Error, Letter, Message,
+    topology::{self, Topology},
+};
 use crate::{
     config::Secret,
     model::{
@@ -139,7 +142,7 @@ impl RabbitMq {
     pub async fn publish(&self, message: &Message) -> Result<usize, Error> {
         let known = self.bindings();
         let queues = binding::route(&known, &message.key, &message.subject).len();
-        let lanes = self.topology().lanes(&known, &message.key, &message.subject);
+        let lanes = topology::lanes(&known, &message.key, &message.subject);
         let routed = self.send(&self.topology().topic(), &message.key, &Letter::of(message)?, lanes).await?;
         Ok(if routed { queues.max(1) } else { 0 })
     }

@@ -80,17 +80,6 @@ impl Topology<'_> {
         format!("{}.later.{}", self.prefix, step.as_millis())
     }
 
-    /// The marks of a message for the gray lanes that its subject draws. Of the patterns of a queue the first that fits
-    /// decides.
-    pub(super) fn lanes(&self, bindings: &[Binding], key: &str, subject: &str) -> BTreeMap<ShortString, AMQPValue> {
-        let mut drawn = BTreeMap::new();
-        for binding in bindings.iter().filter(|binding| fits(&binding.pattern, key)) {
-            drawn.entry(binding.queue.as_str()).or_insert_with(|| binding.queue_of(subject));
-        }
-        drawn.retain(|queue, lane| queue != lane);
-        drawn.into_iter().map(|(queue, lane)| (mark(queue), text(lane))).collect()
-    }
-
     /// What is there whatever is bound.
     pub(super) async fn declare(&self, channel: &Channel) -> Result<(), Error> {
         exchange(channel, &self.topic(), ExchangeKind::Topic, FieldTable::default()).await?;
@@ -146,6 +135,16 @@ impl Topology<'_> {
         let options = QueueDeclareOptions::durable().passive();
         Ok(channel.queue_declare(short(name)?, options, FieldTable::default()).await?.message_count())
     }
+}
+
+/// The marks of a message for the gray lanes that its subject draws. Of the patterns of a queue the first that fits decides.
+pub(super) fn lanes(bindings: &[Binding], key: &str, subject: &str) -> BTreeMap<ShortString, AMQPValue> {
+    let mut drawn = BTreeMap::new();
+    for binding in bindings.iter().filter(|binding| fits(&binding.pattern, key)) {
+        drawn.entry(binding.queue.as_str()).or_insert_with(|| binding.queue_of(subject));
+    }
+    drawn.retain(|queue, lane| queue != lane);
+    drawn.into_iter().map(|(queue, lane)| (mark(queue), text(lane))).collect()
 }
 
 /// The header that names the gray lane of a queue.
