@@ -11,6 +11,8 @@ pub mod event_log;
 pub mod http;
 pub mod model;
 mod planted;
+#[cfg(feature = "rabbitmq")]
+pub mod queue;
 pub mod service;
 pub mod simulator;
 pub mod storage;

@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("coordination", &["app", "model", "data::lease", "data::record", "data::Error", "data::Session"]),
     ("event_log", &["app", "model", "data::event", "data::Error"]),
+    ("queue", &["app", "config", "model", "data::job", "data::Error"]),
     (
         "compute",
         &["app", "coordination", "model", "service", "data::job", "data::lease", "data::Error", "data::Session"],

@@ -1,7 +1,12 @@
 //! Queues take what is bound to them, nothing that is held back begins, and nobody waits for what is held back.
+//!
+//! One suite of claims ([`conformance`]) holds the queue of the database, and a `RabbitMQ` when the feature is on and one is
+//! installed; `rabbitmq` has what is of that one alone.
 
 mod conformance;
 mod nodes;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 
 use crate::support::{
     app::{Setup, TestApp},
@@ -80,10 +85,29 @@ fn kinds(jobs: &[Job]) -> Vec<&'static str> {
 }
 
 /// The queue of the database.
-struct Rows<'a>(&'a TestApp);
+struct Rows(TestApp);
 
-impl Port for Rows<'_> {
+impl Rows {
+    async fn new() -> Self {
+        Self(TestApp::new().await)
+    }
+    async fn end(self) {
+        // What the suite leaves is nobody's.
+        self.0.rows().execute("DELETE FROM jobs").await;
+        self.0.end().await;
+    }
+}
+
+impl Port for Rows {
     type Delivery = Claim;
+    async fn bind(&mut self, bindings: Vec<Binding>) {
+        for old in service::binding::list(&self.0.app).await.unwrap() {
+            service::binding::remove(&self.0.app, &old.pattern, &old.queue).await.unwrap();
+        }
+        for new in bindings {
+            service::binding::put(&self.0.app, &new).await.unwrap();
+        }
+    }
     async fn publish(&mut self, key: &str, message: i64) -> usize {
         let (app, work) = (&self.0.app, Work::CleanUp { slot: message });
         let mut session = app.database.write().await.unwrap();
@@ -92,7 +116,7 @@ impl Port for Rows<'_> {
         queues
     }
     async fn consume(&mut self, queue: &str) -> Option<(i64, Claim)> {
-        let job = claim(self.0, &[queue], 1).await.pop()?;
+        let job = claim(&self.0, &[queue], 1).await.pop()?;
         let Work::CleanUp { slot } = job.work else { panic!("{:?}", job.work) };
         Some((slot, job.claim))
     }
@@ -117,23 +141,60 @@ impl Port for Rows<'_> {
         let slot = |text: &String| serde_json::from_str::<serde_json::Value>(text).unwrap()["slot"].as_i64().unwrap();
         texts.iter().map(slot).collect()
     }
+    async fn redrive(&mut self, queue: &str) -> usize {
+        service::job::redrive_all(&self.0.app, Some("clean_up"), Some(queue)).await.unwrap()
+    }
     async fn pass(&mut self, time: Duration) {
         self.0.advance(time);
     }
 }
 
-#[tokio::test]
-async fn the_queue_of_the_database_does_what_any_engine_must() {
-    let app = TestApp::new().await;
-    bind(&app, "order.*", "a", None).await;
-    bind(&app, "#", "b", None).await;
-    conformance::messages_are_routed(&mut Rows(&app)).await;
-    conformance::what_is_not_acknowledged_comes_again(&mut Rows(&app)).await;
-    conformance::a_poison_message_dies_and_delays_nobody(&mut Rows(&app)).await;
-    assert_eq!(service::job::redrive_all(&app.app, None, Some("a")).await.unwrap(), 0);
-    assert_eq!(service::job::redrive_all(&app.app, Some("clean_up"), Some("b")).await.unwrap(), 1);
-    assert_eq!((app.run_jobs().await, app.number("SELECT redrives FROM jobs WHERE redrives > 0").await), (1, 1));
-    app.end().await;
+/// What the suite begins with.
+fn both() -> Vec<Binding> {
+    vec![binding("order.*", "a", None), binding("#", "b", None)]
+}
+
+/// One test for each claim and engine.
+macro_rules! suite {
+    ($($claim:ident),+ $(,)?) => {
+        mod embedded {
+            use super::{Rows, both, conformance::{self, Port}};
+            $(
+                #[tokio::test]
+                async fn $claim() {
+                    let mut port = Rows::new().await;
+                    port.bind(both()).await;
+                    conformance::$claim(&mut port).await;
+                    port.end().await;
+                }
+            )+
+        }
+        #[cfg(feature = "rabbitmq")]
+        mod at_rabbitmq {
+            use super::{both, conformance::{self, Port}, rabbitmq::{Broker, SKIPPED}};
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $claim() {
+                    let Some(mut port) = Broker::new(stringify!($claim)).await else {
+                        println!("{SKIPPED}");
+                        return;
+                    };
+                    port.bind(both()).await;
+                    conformance::$claim(&mut port).await;
+                }
+            )+
+        }
+    };
+}
+
+suite! {
+    messages_are_routed,
+    what_is_not_acknowledged_comes_again,
+    a_poison_message_dies_and_delays_nobody,
+    a_message_that_takes_its_consumer_with_it_dies,
+    what_died_is_tried_once_more,
+    patterns_fit_as_the_model_says,
+    a_gray_lane_takes_its_share,
 }
 
 #[tokio::test]

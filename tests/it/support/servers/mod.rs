@@ -11,12 +11,16 @@
 
 mod mariadb;
 pub mod process;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod redis;
 #[cfg(feature = "zookeeper")]
 mod zookeeper;
 
 pub use mariadb::{Mariadb, mariadb};
 pub use process::{Folder, ServerProcess, wait_until};
+#[cfg(feature = "rabbitmq")]
+pub use rabbitmq::{Rabbitmq, rabbitmq};
 pub use redis::{Redis, redis};
 #[cfg(feature = "zookeeper")]
 pub use zookeeper::zookeeper;
