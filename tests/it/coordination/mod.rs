@@ -20,7 +20,7 @@ pub struct Stand {
 }
 
 enum Engine {
-    Embedded([TestApp; 2]),
+    Embedded(Box<TestApp>, Box<TestApp>),
     #[cfg(feature = "zookeeper")]
     ZooKeeper(Proxy),
 }
@@ -34,7 +34,11 @@ impl Stand {
         let overrides = vec![lease, ("node.id", "1".to_owned())];
         let other = TestApp::with(Setup { overrides, database_url, ..Setup::default() }).await;
         let coordinator = |app: &TestApp| Coordinator::Embedded(Embedded::new(&app.app));
-        Self { one: coordinator(&one), other: coordinator(&other), engine: Engine::Embedded([one, other]) }
+        Self {
+            one: coordinator(&one),
+            other: coordinator(&other),
+            engine: Engine::Embedded(Box::new(one), Box::new(other)),
+        }
     }
 
     /// Two clients of one server, the first on a road that can be closed. `None` where there is no server.
@@ -55,7 +59,7 @@ impl Stand {
     fn freeze(&self) {
         match &self.engine {
             // Silence is enough.
-            Engine::Embedded(_) => {}
+            Engine::Embedded(..) => {}
             #[cfg(feature = "zookeeper")]
             Engine::ZooKeeper(road) => road.black_hole(),
         }
@@ -64,7 +68,7 @@ impl Stand {
     /// Until the sessions of the frozen have ended, of which one has this name.
     async fn outlast(&self, name: &str) {
         match &self.engine {
-            Engine::Embedded([_, other]) => other.advance(minutes(2)),
+            Engine::Embedded(_, other) => other.advance(minutes(2)),
             #[cfg(feature = "zookeeper")]
             Engine::ZooKeeper(_) => while self.other.find(Kind::Name, name).await.unwrap().is_some() {},
         }
@@ -74,7 +78,7 @@ impl Stand {
     /// The first goes on, as late as the others are by now.
     fn wake(&self) {
         match &self.engine {
-            Engine::Embedded([one, _]) => one.advance(minutes(2)),
+            Engine::Embedded(one, _) => one.advance(minutes(2)),
             #[cfg(feature = "zookeeper")]
             Engine::ZooKeeper(road) => {
                 road.heal();
@@ -85,7 +89,7 @@ impl Stand {
 
     async fn end(self) {
         match self.engine {
-            Engine::Embedded([one, other]) => {
+            Engine::Embedded(one, other) => {
                 other.end().await;
                 one.end().await;
             }

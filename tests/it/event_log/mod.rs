@@ -25,7 +25,7 @@ pub struct Stand {
 }
 
 enum Engine {
-    Embedded([TestApp; 2]),
+    Embedded(Box<TestApp>, Box<TestApp>),
     #[cfg(feature = "kafka")]
     Kafka(kafka::Cluster),
 }
@@ -39,7 +39,7 @@ impl Stand {
         let overrides = vec![patient, ("node.id", "1".to_owned())];
         let other = TestApp::with(Setup { overrides, database_url, ..Setup::default() }).await;
         let log = |app: &TestApp| EventLog::Embedded(Embedded::new(&app.app));
-        Self { one: log(&one), other: log(&other), engine: Engine::Embedded([one, other]) }
+        Self { one: log(&one), other: log(&other), engine: Engine::Embedded(Box::new(one), Box::new(other)) }
     }
 
     /// Two clients of one cluster of three brokers.
@@ -52,7 +52,7 @@ impl Stand {
     /// Another client, which knows nothing.
     async fn newcomer(&self) -> EventLog {
         match &self.engine {
-            Engine::Embedded([one, _]) => EventLog::Embedded(Embedded::new(&one.app)),
+            Engine::Embedded(one, _) => EventLog::Embedded(Embedded::new(&one.app)),
             #[cfg(feature = "kafka")]
             Engine::Kafka(cluster) => cluster.connect().await,
         }
@@ -61,7 +61,7 @@ impl Stand {
     /// Whether an event told again is absorbed by the log, or by whoever reads it.
     const fn absorbs(&self) -> bool {
         match &self.engine {
-            Engine::Embedded(_) => true,
+            Engine::Embedded(..) => true,
             #[cfg(feature = "kafka")]
             Engine::Kafka(_) => false,
         }
@@ -71,7 +71,7 @@ impl Stand {
     /// append now must be refused for good.
     async fn trouble(&self) -> bool {
         match &self.engine {
-            Engine::Embedded([_, other]) => {
+            Engine::Embedded(_, other) => {
                 for round in 0..5 {
                     let mut session = other.app.database.write().await.unwrap();
                     let nobody: Vec<Event> =
@@ -89,7 +89,7 @@ impl Stand {
     /// Delete some events of a partition, as time does.
     async fn forget(&self, partition: i64) {
         match &self.engine {
-            Engine::Embedded([one, _]) => {
+            Engine::Embedded(one, _) => {
                 let mut session = one.app.database.write().await.unwrap();
                 let before = one.app.now().plus(days(1));
                 assert_eq!(data::event::trim(&mut session, partition, before, 5).await.unwrap(), 5);
@@ -109,7 +109,7 @@ impl Stand {
 
     async fn end(self) {
         match self.engine {
-            Engine::Embedded([one, other]) => {
+            Engine::Embedded(one, other) => {
                 other.end().await;
                 one.end().await;
             }

@@ -53,7 +53,7 @@ async fn until(mut done: impl AsyncFnMut() -> Result<bool, Error>) {
 
 /// A broker for the suite, over a road that can be cut.
 pub struct Broker {
-    broker: RabbitMq,
+    client: RabbitMq,
     road: Proxy,
     /// What will be in a queue once those who hold it are gone and waits are over.
     back: BTreeMap<String, u32>,
@@ -64,7 +64,7 @@ impl Broker {
     pub async fn new(prefix: &str) -> Option<Self> {
         let server = servers::rabbitmq()?;
         let road = Proxy::to(server.port()).await;
-        Some(Self { broker: broker(road.port(), prefix, &[WAIT]), road, back: BTreeMap::new() })
+        Some(Self { client: broker(road.port(), prefix, &[WAIT]), road, back: BTreeMap::new() })
     }
 }
 
@@ -72,13 +72,13 @@ impl Port for Broker {
     /// With the queue it came from.
     type Delivery = (String, Delivery);
     async fn bind(&mut self, bindings: Vec<Binding>) {
-        self.broker.bind(bindings).await.unwrap();
+        self.client.bind(bindings).await.unwrap();
     }
     async fn publish(&mut self, key: &str, number: i64) -> usize {
-        self.broker.publish(&message(key, number)).await.unwrap()
+        self.client.publish(&message(key, number)).await.unwrap()
     }
     async fn consume(&mut self, queue: &str) -> Option<(i64, Self::Delivery)> {
-        let delivery = self.broker.take(queue).await.unwrap()?;
+        let delivery = self.client.take(queue).await.unwrap()?;
         *self.back.entry(queue.to_owned()).or_default() += 1;
         Some((number(&delivery), (queue.to_owned(), delivery)))
     }
@@ -97,25 +97,25 @@ impl Port for Broker {
         }
     }
     async fn dead(&mut self) -> Vec<i64> {
-        let dead = self.broker.dead(100).await.unwrap();
+        let dead = self.client.dead(100).await.unwrap();
         // They go back one after the other, as anything does at a broker.
         let count = u32::try_from(dead.len()).unwrap();
-        until(async || Ok(self.broker.count_dead().await? == count)).await;
+        until(async || Ok(self.client.count_dead().await? == count)).await;
         let slot = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["slot"].as_i64().unwrap();
         dead.iter().map(|dead| slot(&dead.work)).collect()
     }
     async fn redrive(&mut self, queue: &str) -> usize {
-        let count = self.broker.count_dead().await.unwrap();
-        let moved = self.broker.redrive(Some(queue), 100).await.unwrap();
+        let count = self.client.count_dead().await.unwrap();
+        let moved = self.client.redrive(Some(queue), 100).await.unwrap();
         let left = count - u32::try_from(moved).unwrap();
-        until(async || Ok(self.broker.count_dead().await? == left)).await;
+        until(async || Ok(self.client.count_dead().await? == left)).await;
         moved
     }
     /// The broker's clock is its own: who was silent is cut off, and then what must come back is waited for.
     async fn pass(&mut self, _: Duration) {
         self.road.cut();
         for (queue, count) in std::mem::take(&mut self.back) {
-            until(async || Ok(self.broker.waiting(&queue).await? >= count)).await;
+            until(async || Ok(self.client.waiting(&queue).await? >= count)).await;
         }
     }
 }

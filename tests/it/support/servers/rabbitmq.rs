@@ -85,7 +85,7 @@ impl Rabbitmq {
         *process = self.place.start().expect("RabbitMQ starts again");
     }
 
-    /// Wait until it has written down that it has a quorum queue of this name. RabbitMQ 3.10 does so a moment after it has
+    /// Wait until it has written down that it has a quorum queue of this name. `RabbitMQ` 3.10 does so a moment after it has
     /// declared it; if it is killed before, it finds the log of the queue no more, and begins a new one.
     pub fn settle(&self, queue: &str) {
         let node = format!("weizhan-{}@localhost", self.place.port);

@@ -25,7 +25,7 @@ pub fn zookeeper() -> Option<&'static Zookeeper> {
 }
 
 /// Its classes: those of Debian's package `zookeeper`, or a class path of `WEIZHAN_TEST_ZOOKEEPER`, such as the folder of
-/// jars in PyPI's `pyspark` with `/*` behind it.
+/// jars in `PyPI`'s `pyspark` with `/*` behind it.
 fn classes() -> Option<String> {
     let packaged = "/usr/share/java/zookeeper.jar";
     let java = Path::new("/usr/bin/java").exists();
