@@ -50,6 +50,10 @@ impl Stand {
     }
 
     /// Another client, which knows nothing.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        expect(clippy::unused_async, reason = "only a cluster is reached over a network")
+    )]
     async fn newcomer(&self) -> EventLog {
         match &self.engine {
             Engine::Embedded(one, _) => EventLog::Embedded(Embedded::new(&one.app)),
