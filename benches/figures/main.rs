@@ -19,21 +19,25 @@ use clap::Parser;
 use comfy_table::{Table, presets};
 use events::Crowd;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use servers::{Folder, Mariadb};
 use sqlx::{Connection as _, Executor as _, MySqlConnection};
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 use weizhan::{
     app::{App, Role, SystemClock},
-    config::{Config, Purpose},
+    config::Config,
     data,
     model::{
         figure::{Grain, Metric, Period, Scope},
         time::Day,
     },
     service::figure::{self, Wanted},
+    simulator::{Options, Simulator},
+    wechat::pay::sign::random_text,
 };
 
 /// Events that are put into the log in one transaction.
@@ -91,10 +95,44 @@ impl Place {
                 format!("{}/{name}", mariadb.url_base())
             }
         };
-        let objects = self.folder.path().join("objects").display().to_string();
-        let overrides = [("database.url", url), ("storage.directory", objects)];
-        let config = Config::load_for(Purpose::Dev, None, std::iter::empty(), &overrides)?;
+        let config = Config::load(Some(&self.settings(name, &url)?), std::iter::empty(), &[])?;
         App::open(config, Arc::new(SystemClock), Role::Tool).await.context("the shop opens")
+    }
+
+    /// The file of what this shop is run with. WeChat's keys are asked for and never used.
+    fn settings(&self, name: &str, database: &str) -> anyhow::Result<PathBuf> {
+        let app = ("wxfigures000000001".to_owned(), random_text(32));
+        let simulator = Simulator::new(Options {
+            clock: Arc::new(SystemClock),
+            journal: None,
+            keys: None,
+            apps: vec![app.clone()],
+            mchid: "1910000001".to_owned(),
+            api_v3_key: random_text(32),
+            speed: 1.0,
+            automatic: false,
+        })?;
+        let (materials, nowhere) = (simulator.materials(), "http://127.0.0.1:1");
+        let settings = json!({
+            "database": { "url": database },
+            "storage": { "directory": self.folder.path().join("objects") },
+            "auth": { "token_key": random_text(48) },
+            "privacy": { "data_key": random_text(48) },
+            "wechat": { "base_url": nowhere, "apps": [{ "appid": app.0, "secret": app.1 }] },
+            "pay": {
+                "base_url": nowhere,
+                "notify_base_url": nowhere,
+                "mchid": materials.mchid,
+                "merchant_serial": materials.merchant_serial,
+                "merchant_key": materials.merchant_key_pem,
+                "api_v3_key": materials.api_v3_key,
+                "public_key_id": materials.public_key_id,
+                "public_key": materials.public_key_pem,
+            },
+        });
+        let file = self.folder.path().join(format!("{name}.toml"));
+        std::fs::write(&file, toml::to_string(&settings)?)?;
+        Ok(file)
     }
 }
 
