@@ -89,7 +89,7 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         match args.kind {
             Kind::Load => measure(cores, time).await,
-            Kind::Abuse => abuse::measure(cores, time).await,
+            Kind::Abuse => Box::pin(abuse::measure(cores, time)).await,
         }
     })
 }

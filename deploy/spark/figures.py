@@ -13,7 +13,7 @@ the names and the meanings that they have in `weizhan`:
     new_visitors              those of them who had not been there on any day before, in all of LAKE
     viewers, carters, buyers, payers      distinct visitors who looked at a product, put one into the cart, ordered, paid
     funnel_cart, _order, _paid            of the viewers those who also did each of the steps up to this one that day
-    retained_N                of the new visitors of the day those who were there N days later
+    after_one … after_thirty  of the new visitors of the day those who were there so many days later
 """
 
 import argparse
@@ -24,7 +24,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-AFTER_DAYS = (1, 2, 3, 4, 5, 6, 7, 14, 30)
+AFTER = {1: "after_one", 2: "after_two", 3: "after_three", 4: "after_four", 5: "after_five", 6: "after_six", 7: "after_seven",
+         14: "after_fourteen", 30: "after_thirty"}
 
 # Each gives rows of (day, metric, total, amount_fen).
 FIGURES = """
@@ -49,9 +50,9 @@ UNION ALL SELECT day, 'visitors', COUNT(*), 0 FROM seen GROUP BY day
 UNION ALL SELECT day, 'active_users', COUNT(*), 0 FROM seen WHERE visitor LIKE 'u%' GROUP BY day
 UNION ALL SELECT day, 'new_visitors', COUNT(*), 0 FROM firsts GROUP BY day
 UNION ALL SELECT day, metric, total, 0 FROM people
-UNION ALL SELECT f.day, CONCAT('retained_', DATEDIFF(s.day, f.day)), COUNT(*), 0
+UNION ALL SELECT f.day, CASE DATEDIFF(s.day, f.day) {later} END, COUNT(*), 0
           FROM firsts f JOIN seen s ON s.visitor = f.visitor
-          WHERE DATEDIFF(s.day, f.day) IN {after} GROUP BY f.day, DATEDIFF(s.day, f.day)
+          WHERE DATEDIFF(s.day, f.day) IN ({days}) GROUP BY f.day, DATEDIFF(s.day, f.day)
 """
 
 
@@ -83,7 +84,8 @@ def main():
         sys.exit(f"the export is not whole: {wrong}, {strays} rows of other days")
 
     events.select("day", "kind", "visitor", "amount_fen").createOrReplaceTempView("events")
-    rows = spark.sql(FIGURES.format(after=AFTER_DAYS)).collect()
+    later = " ".join(f"WHEN {days} THEN '{metric}'" for days, metric in AFTER.items())
+    rows = spark.sql(FIGURES.format(days=", ".join(map(str, AFTER)), later=later)).collect()
     rows = sorted((str(row.day), row.metric, row.total, row.amount_fen) for row in rows if row.total)
     rows = [row for row in rows if asked.first <= row[0] <= asked.last]
     spark.stop()

@@ -163,7 +163,7 @@ impl App {
         guards: Guards,
     ) -> Result<Self, Error> {
         let cache = Cache::open_guarded(&config.cache, clock.clone(), guards.cache).await?;
-        let storage = Storage::open(&config.storage).await?;
+        let storage = Storage::open(&config, clock.clone()).await?;
         let (vault, nodes) = (Arc::new(Vault::new(config.privacy.data_key.expose())), Nodes::default());
         let tokens = TokenRows {
             database: database.clone(),

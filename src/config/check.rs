@@ -1,6 +1,6 @@
 //! Which values make sense, and which are fit for a real server.
 
-use super::{App, Config, DEFAULT, EXAMPLE, Faults, Order, Pay, Secret};
+use super::{App, Config, DEFAULT, EXAMPLE, Faults, Order, Pay, Secret, StorageKind};
 use crate::model::{binding::is_queue, money::Fen};
 use std::{collections::BTreeSet, fmt::Display, sync::LazyLock};
 use url::{Host, Url};
@@ -38,7 +38,7 @@ static SAMPLES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     samples
 });
 
-fn is_sample(text: &str) -> bool {
+pub(super) fn is_sample(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     SAMPLES.contains(text) || ["change-me", "example", DEV_MARK, DEV_MARK_PLAIN].iter().any(|mark| lower.contains(mark))
 }
@@ -54,6 +54,9 @@ impl Config {
             check.keys(self);
             check.apps(&self.wechat.apps);
             check.merchant(&self.pay);
+            if self.storage.kind == StorageKind::Cos {
+                check.bucket(&self.cos);
+            }
             for (key, url) in [("wechat.base_url", &self.wechat.base_url), ("pay.base_url", &self.pay.base_url)] {
                 check.https(key, url);
             }
@@ -62,12 +65,12 @@ impl Config {
     }
 }
 
-struct Check {
+pub(super) struct Check {
     faults: Faults,
 }
 
 impl Check {
-    fn demand(&mut self, holds: bool, key: &str, message: impl Display) {
+    pub(super) fn demand(&mut self, holds: bool, key: &str, message: impl Display) {
         if !holds {
             self.faults.add("", key, message.to_string());
         }
@@ -165,12 +168,16 @@ impl Check {
         self.demand(known, "cache.redis_url", "redis://… or rediss://… is expected");
         self.demand(!config.storage.directory.as_os_str().is_empty(), "storage.directory", "a folder is expected");
         let traces = config.telemetry.otlp_endpoint.as_ref().map(|url| ("telemetry.otlp_endpoint", url));
+        self.demand(config.cos.timeout_ms > 0, "cos.timeout_ms", "a positive number is expected");
         let others = [
             ("wechat.base_url", &config.wechat.base_url),
             ("pay.base_url", &config.pay.base_url),
             ("pay.notify_base_url", &config.pay.notify_base_url),
+            ("cos.sts_base_url", &config.cos.sts_base_url),
         ];
-        for (key, url) in others.into_iter().chain(traces) {
+        let bucket = config.cos.base_url.as_ref().map(|url| ("cos.base_url", url));
+        let public = config.cos.public_base_url.as_ref().map(|url| ("cos.public_base_url", url));
+        for (key, url) in others.into_iter().chain(traces).chain(bucket).chain(public) {
             let plain = url.query().is_none() && url.fragment().is_none() && matches!(url.scheme(), "http" | "https");
             self.demand(plain, key, "an http(s) address without ? and # is expected");
         }
@@ -255,7 +262,7 @@ impl Check {
     }
 
     /// A secret that was made by a machine and is published nowhere.
-    fn strong(&mut self, key: &str, secret: &Secret) {
+    pub(super) fn strong(&mut self, key: &str, secret: &Secret) {
         let text = secret.expose();
         let kinds = text.bytes().collect::<BTreeSet<_>>().len();
         let message = match text {
@@ -278,7 +285,7 @@ impl Check {
         self.demand(text.is_empty() || framed, key, format!("PEM with the label {label} is expected"));
     }
 
-    fn https(&mut self, key: &str, url: &Url) {
+    pub(super) fn https(&mut self, key: &str, url: &Url) {
         let loopback = match url.host() {
             Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(address)) => address.is_loopback(),

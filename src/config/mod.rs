@@ -6,11 +6,12 @@
 //!
 //! It may use `model` alone; everything else may use it.
 //!
-//! **How to add a key:** a field with a doc comment in [`settings`](self) (or `wechat.rs`), the key with its default and
+//! **How to add a key:** a field with a doc comment in [`settings`](self) (or `cos.rs`, `wechat.rs`), the key with its default and
 //! a comment above it in `config/default.toml`, and a rule in `check.rs` if some values make no sense. A secret is a
 //! [`Secret`] with a twin `…_file` beside it, listed in `secrets.rs`. The tests name what is forgotten.
 
 mod check;
+mod cos;
 mod fault;
 mod key;
 mod live;
@@ -24,6 +25,7 @@ mod tests;
 mod wechat;
 
 pub use check::{DEV_MARK, DEV_MARK_PLAIN, Purpose};
+pub use cos::Cos;
 pub use fault::{Fault, Faults};
 pub use live::{Live, LiveLog, LivePay};
 pub use network::{Network, Networks};

@@ -3,7 +3,7 @@
 //! No field has a default here: defaults stand in that file alone, and a test takes each key out of it and demands
 //! that the rest does not load. `config/default.toml` says more about each key than the sentences below.
 
-use super::{Networks, Pay, Secret, Wechat};
+use super::{Cos, Networks, Pay, Secret, Wechat};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 use url::Url;
@@ -30,6 +30,8 @@ pub struct Config {
     pub cache: Cache,
     /// Objects.
     pub storage: Storage,
+    /// The bucket they are kept in.
+    pub cos: Cos,
     /// Tokens.
     pub auth: Auth,
     /// Personal data at rest.
@@ -257,8 +259,20 @@ pub struct Cache {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Storage {
-    /// Folder for uploads.
+    /// Where objects are kept.
+    pub kind: StorageKind,
+    /// Folder of a [`StorageKind::Directory`], and of tables for other programs.
     pub directory: PathBuf,
+}
+
+/// Where objects are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StorageKind {
+    /// A folder of this machine: for a single node.
+    Directory,
+    /// A bucket of Tencent COS.
+    Cos,
 }
 
 /// Tokens.
@@ -362,7 +376,7 @@ pub(super) fn path_or_empty<'de, D: Deserializer<'de>>(input: D) -> Result<Optio
 }
 
 /// A value that is read from text; empty text means none.
-fn parsed_or_empty<'de, D, T>(input: D) -> Result<Option<T>, D::Error>
+pub(super) fn parsed_or_empty<'de, D, T>(input: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: std::fmt::Display>,

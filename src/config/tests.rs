@@ -247,6 +247,42 @@ fn a_real_server_refuses_what_is_unfit() {
 }
 
 #[test]
+fn a_bucket_that_is_used_is_checked() {
+    let bucket = |config: &mut Config| {
+        config.storage.kind = StorageKind::Cos;
+        config.cos.bucket = "shop-1250000000".into();
+        config.cos.region = "ap-guangzhou".into();
+        config.cos.secret_id = "AKIDz8krbsJ5yKBZQpn74WFkmLPx3gnPhE".into();
+        config.cos.secret_key = Secret::new("Gu5t9xGARNpq86cd98joQYCN3Cozk1qA");
+        config.cos.public_base_url = Some("https://pictures.weizhan.test".parse().unwrap());
+        config.cos.cdn_key = Secret::new("dim4tm5evg");
+    };
+    let mut config = shop();
+    config.cos.region = "?".into();
+    assert_eq!(config.check(Purpose::Serve), Ok(()), "a folder needs no bucket");
+    bucket(&mut config);
+    assert_eq!(config.check(Purpose::Serve), Ok(()));
+    let cases: [(&str, Spoil); 10] = [
+        ("cos.bucket", |c| c.cos.bucket = "shop".into()),
+        ("cos.bucket", |c| c.cos.bucket = "Shop-1250000000".into()),
+        ("cos.bucket", |c| c.cos.bucket = "-1250000000".into()),
+        ("cos.region", |c| c.cos.region.clear()),
+        ("cos.secret_id", |c| c.cos.secret_id = "change-me".into()),
+        ("cos.secret_key", |c| c.cos.secret_key = Secret::default()),
+        ("cos.cdn_key", |c| c.cos.cdn_key = Secret::new("short")),
+        ("cos.cdn_key", |c| c.cos.public_base_url = None),
+        ("cos.base_url", |c| c.cos.base_url = Some("http://shop.weizhan.test".parse().unwrap())),
+        ("cos.sts_base_url", |c| c.cos.sts_base_url = "https://sts.weizhan.test/?a=1".parse().unwrap()),
+    ];
+    for (key, spoil) in cases {
+        let mut config = shop();
+        bucket(&mut config);
+        spoil(&mut config);
+        assert_eq!(faults_of(&config, Purpose::Serve), [key]);
+    }
+}
+
+#[test]
 fn either_way_of_verifying_will_do_and_loopback_needs_no_tls() {
     let mut config = shop();
     config.pay.public_key_id.clear();

@@ -59,6 +59,11 @@ impl Timestamp {
     pub fn rfc3339_ms(self) -> String {
         self.shanghai().strftime("%Y-%m-%dT%H:%M:%S.%3f+08:00").to_string()
     }
+    /// RFC 3339 in UTC with milliseconds, as COS writes times.
+    pub fn rfc3339_utc(self) -> String {
+        let time = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    }
     /// Reads RFC 3339 with any offset.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))

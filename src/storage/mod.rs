@@ -6,16 +6,19 @@
 //! **How to add a place to keep them:** a file here with `put`, `get` and `delete`, a variant of [`Storage`], and the
 //! choice in [`Storage::open`]. A `put` that returned must outlive a power cut.
 
+pub mod cos;
 mod directory;
 mod key;
 mod lake;
 
+pub use cos::Cos;
 pub use directory::Directory;
 pub use key::{NotAnObjectKey, ObjectKey};
 pub use lake::{Draft, Lake, LakeTable, Published};
 
-use crate::config;
+use crate::{config, model::time::Clock};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// A failure of the place where objects are kept.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,20 @@ pub enum Error {
         /// What the system said.
         #[source]
         source: std::io::Error,
+    },
+    /// No HTTP client can be made.
+    #[error("no HTTP client for COS")]
+    Client(#[source] reqwest::Error),
+    /// COS did not do as asked.
+    #[error("storage::{act} of {key} failed")]
+    Cos {
+        /// `put`, `get` or `delete`.
+        act: &'static str,
+        /// Which object.
+        key: ObjectKey,
+        /// What came of it.
+        #[source]
+        source: cos::Failure,
     },
     /// A file of the lake could not be written or read.
     #[error("storage::lake at {path} failed")]
@@ -65,36 +82,49 @@ pub struct Object {
 pub enum Storage {
     /// A folder on this machine.
     Directory(Directory),
+    /// A bucket, and the folder for tables, which leave it in no other way yet.
+    Cos(Cos, Directory),
 }
 
 impl Storage {
     /// Open the place that the settings name; a folder that is not there is made.
-    pub async fn open(settings: &config::Storage) -> Result<Self, Error> {
-        Directory::open(&settings.directory).await.map(Self::Directory)
+    pub async fn open(config: &config::Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let directory = Directory::open(&config.storage.directory).await?;
+        Ok(match config.storage.kind {
+            config::StorageKind::Directory => Self::Directory(directory),
+            config::StorageKind::Cos => Self::Cos(Cos::open(&config.cos, clock)?, directory),
+        })
     }
     /// Keep an object; one of that name is replaced as a whole. Once this returned, the object outlives a power cut;
     /// readers see the old one or the new one, never a part.
     pub async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), Error> {
         match self {
             Self::Directory(directory) => directory.put(key, bytes).await,
+            Self::Cos(cos, _) => cos.put(key, bytes).await.map_err(failed("put", key)),
         }
     }
     /// The object, or `None` if there is none of that name.
     pub async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Error> {
         match self {
             Self::Directory(directory) => directory.get(key).await,
+            Self::Cos(cos, _) => cos.get(key).await.map_err(failed("get", key)),
         }
     }
     /// Delete an object; `false` if there was none.
     pub async fn delete(&self, key: &ObjectKey) -> Result<bool, Error> {
         match self {
             Self::Directory(directory) => directory.delete(key).await,
+            Self::Cos(cos, _) => cos.delete(key).await.map_err(failed("delete", key)),
         }
     }
     /// Where tables for other programs are kept. Nothing of it can be named by an [`ObjectKey`], and so be served.
     pub fn lake(&self) -> Lake {
         match self {
-            Self::Directory(directory) => directory.lake(),
+            Self::Directory(directory) | Self::Cos(_, directory) => directory.lake(),
         }
     }
+}
+
+fn failed(act: &'static str, key: &ObjectKey) -> impl FnOnce(cos::Failure) -> Error {
+    move |source| Error::Cos { act, key: key.clone(), source }
 }
