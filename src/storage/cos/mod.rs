@@ -4,7 +4,7 @@
 //! know neither forms nor lent keys. What is signed stands in [`sign`], what is sent and tried again in `call`, bodies
 //! in [`xml`].
 //!
-//! **How to add an operation:** a function here that makes a [`Call`](call::Call) with the same effect twice as once,
+//! **How to add an operation:** a function here that makes a `Call` with the same effect twice as once,
 //! named after the operation's official page; a body of its own in `xml`.
 
 mod call;
