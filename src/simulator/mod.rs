@@ -15,6 +15,7 @@
 mod callback;
 mod cashier;
 mod control;
+mod cos;
 mod error;
 mod faults;
 mod keys;
@@ -32,6 +33,7 @@ mod trade;
 mod user;
 mod wechat;
 
+pub use cos::{CosFault, CosOperation, CosOptions, CosSimulator, CosTrouble};
 pub use error::Error;
 pub use faults::{CallbackKey, Failure, Faults, Loss, ReplyLost, Rotation, Settings};
 pub use notice::{Notice, Trick};

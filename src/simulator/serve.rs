@@ -6,7 +6,7 @@ use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{io, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 /// A connection that sends no header for so long is closed.
@@ -24,28 +24,7 @@ impl Simulator {
             let (simulator, stop) = (self.clone(), stop.clone());
             self.0.tasks.spawn(async move { simulator.deliver_until(stop).await });
         }
-        let router = self.router();
-        loop {
-            let accepted = tokio::select! {
-                () = stop.cancelled() => break,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, _)) => {
-                    let connection = connection(stream, router.clone(), stop.clone());
-                    self.0.tasks.spawn(connection);
-                }
-                // Too many open files, or a caller that is gone: neither ends the server.
-                Err(error) => {
-                    tracing::warn!(%error, "the simulator accepted no connection");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            }
-        }
-        self.0.tasks.close();
-        if tokio::time::timeout(DRAIN_TIMEOUT, self.0.tasks.wait()).await.is_err() {
-            tracing::warn!("the simulator stopped with requests under way");
-        }
+        serve_router(listener, self.router(), stop, &self.0.tasks).await;
         Ok(())
     }
 
@@ -73,6 +52,35 @@ impl Simulator {
                 tracing::error!(%error, "the simulator could not record a delivery");
             }
         });
+    }
+}
+
+/// Serves until told to stop, then waits for what is under way.
+pub(super) async fn serve_router(
+    listener: TcpListener,
+    router: axum::Router,
+    stop: CancellationToken,
+    tasks: &TaskTracker,
+) {
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                tasks.spawn(connection(stream, router.clone(), stop.clone()));
+            }
+            // Too many open files, or a caller that is gone: neither ends the server.
+            Err(error) => {
+                tracing::warn!(%error, "the simulator accepted no connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    tasks.close();
+    if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
+        tracing::warn!("the simulator stopped with requests under way");
     }
 }
 

@@ -11,6 +11,7 @@ mod call;
 mod error;
 mod policy;
 pub mod sign;
+pub mod tc3;
 #[cfg(test)]
 mod tests;
 pub mod xml;
@@ -38,7 +39,7 @@ use std::{
 use url::Url;
 
 /// The checksum that COS tells of every object (CRC-64/XZ).
-const CRC64: crc::Crc<u64, crc::Table<16>> = crc::Crc::<u64, crc::Table<16>>::new(&crc::CRC_64_XZ);
+pub static CRC64: crc::Crc<u64, crc::Table<16>> = crc::Crc::<u64, crc::Table<16>>::new(&crc::CRC_64_XZ);
 
 /// A bucket. Clones are the same one.
 #[derive(Debug, Clone)]

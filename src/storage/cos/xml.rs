@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Document {
     Error(ErrorBody),
     CopyObjectResult(Copied),
+    CopyPartResult(Copied),
     ListBucketResult(Listed),
     Delete(Delete),
     DeleteResult(Deleted),
@@ -217,6 +218,10 @@ pub struct Uploads {
     pub encoding_type: Option<String>,
     pub key_marker: String,
     pub upload_id_marker: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_key_marker: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_upload_id_marker: Option<String>,
     pub max_uploads: usize,
     pub prefix: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -25,7 +25,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["app", "coordination", "model", "service", "data::job", "data::lease", "data::Error", "data::Session"],
     ),
     ("http", &["app", "model", "service", "config", "telemetry", "planted"]),
-    ("simulator", &["config", "model::time", "model::money", "wechat::pay::sign", "wechat::push::packet"]),
+    (
+        "simulator",
+        &[
+            "config",
+            "model::time",
+            "model::money",
+            "storage::cos::CRC64",
+            "storage::cos::sign",
+            "storage::cos::tc3",
+            "storage::cos::xml",
+            "wechat::pay::sign",
+            "wechat::push::packet",
+        ],
+    ),
     (
         "cli",
         &[
