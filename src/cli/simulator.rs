@@ -1,15 +1,15 @@
-//! `weizhan simulator`: WeChat by itself, in front of any backend.
+//! `weizhan simulator`: WeChat and COS by themselves, in front of any backend.
 
 use super::{Sources, private, signal::asked_to_stop};
 use crate::{
     app::SystemClock,
     config::Purpose,
-    simulator::{Materials, Options, PushFormat, PushMode, PushTarget, Simulator},
+    simulator::{CosOptions, CosSimulator, Materials, Options, PushFormat, PushMode, PushTarget, Simulator},
     telemetry,
     wechat::pay::sign::random_text,
 };
 use anyhow::Context as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -24,6 +24,15 @@ pub(super) struct Args {
     /// Address and port to listen on. There is no login: keep it on loopback.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
+    /// Address and port of the simulated COS, whose only protection are its signatures.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8082")]
+    cos_listen: SocketAddr,
+    /// Its bucket, with the number of the account.
+    #[arg(long, default_value = "shop-1250000000")]
+    cos_bucket: String,
+    /// Its region.
+    #[arg(long, default_value = "ap-guangzhou")]
+    cos_region: String,
     /// Folder for keys, secrets and the ledger; what a backend is configured with stands there in files.
     #[arg(long, value_name = "DIR", default_value = "weizhan-simulator")]
     data: PathBuf,
@@ -81,30 +90,60 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
         automatic: true,
     })?;
     simulator.push_to(&args.appid, args.push_url.is_some().then_some(push))?;
-    let listener = TcpListener::bind(args.listen).await;
-    let listener = listener.with_context(|| format!("{} cannot be used", args.listen))?;
-    let address = format!("http://{}", listener.local_addr()?);
+    let cos_options = CosOptions {
+        clock: Arc::new(SystemClock),
+        folder: args.data.join("cos"),
+        bucket: args.cos_bucket,
+        region: args.cos_region,
+        secret_id: "AKIDsimulator0000001".to_owned(),
+        secret_key: private::keep(&args.data.join("cos_secret_key"), || random_text(32))?,
+    };
+    let cos = CosSimulator::new(cos_options.clone())?;
+    let (listener, address) = bind(args.listen).await?;
+    let (cos_listener, cos_address) = bind(args.cos_listen).await?;
     let sealed = args.push_mode != PushMode::Plain;
-    let settings = settings(&simulator.materials(), &args.appid, &address, &args.data, sealed)?;
+    let mut sections = wechat(&simulator.materials(), &args.appid, &address, &args.data, sealed)?;
+    sections["storage"] = json!({ "kind": "cos" });
+    sections["cos"] = bucket(&cos_options, &cos_address, &args.data)?;
+    let settings = write(&sections, &args.data)?;
     println!("模拟微信 simulated WeChat: {address} (console, cashier, api.weixin.qq.com and api.mch.weixin.qq.com)");
+    println!("模拟对象存储 simulated COS and STS: {cos_address}");
     println!("密钥 keys: {}", args.data.join("keys").display());
     println!("微栈的设置 settings for weizhan: {}", settings.display());
 
     let stop = CancellationToken::new();
-    let served = simulator.serve(listener, stop.clone());
+    let served =
+        async { tokio::try_join!(simulator.serve(listener, stop.clone()), cos.serve(cos_listener, stop.clone())) };
     tokio::pin!(served);
     tokio::select! {
-        ended = &mut served => return ended.context("the simulator failed"),
+        ended = &mut served => return ended.map(drop).context("the simulator failed"),
         asked = asked_to_stop() => drop(asked?),
     }
     stop.cancel();
-    served.await.context("the simulator failed")
+    served.await.map(drop).context("the simulator failed")
 }
 
-/// Writes the sections that point weizhan to this simulator; other backends read the files that they name.
-fn settings(materials: &Materials, appid: &str, address: &str, folder: &Path, sealed: bool) -> anyhow::Result<PathBuf> {
+async fn bind(address: SocketAddr) -> anyhow::Result<(TcpListener, String)> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("{address} cannot be used"))?;
+    let base_url = format!("http://{}", listener.local_addr()?);
+    Ok((listener, base_url))
+}
+
+/// The section `cos` that points to the simulated one.
+fn bucket(options: &CosOptions, address: &str, folder: &Path) -> anyhow::Result<Value> {
+    Ok(json!({
+        "bucket": options.bucket,
+        "region": options.region,
+        "secret_id": options.secret_id,
+        "secret_key_file": std::path::absolute(folder)?.join("cos_secret_key").display().to_string(),
+        "base_url": address,
+        "sts_base_url": address,
+    }))
+}
+
+/// The sections that point weizhan to the simulated WeChat; other backends read the files that they name.
+fn wechat(materials: &Materials, appid: &str, address: &str, folder: &Path, sealed: bool) -> anyhow::Result<Value> {
     let folder = std::path::absolute(folder)?;
-    let path = folder.join("weizhan.toml");
     let file = |name: &str| folder.join(name).display().to_string();
     let mut app = json!({
         "appid": appid,
@@ -114,7 +153,7 @@ fn settings(materials: &Materials, appid: &str, address: &str, folder: &Path, se
     if sealed {
         app["push_aes_key_file"] = json!(file("push_aes_key"));
     }
-    let sections = json!({
+    Ok(json!({
         "wechat": { "base_url": address, "apps": [app] },
         "pay": {
             "base_url": address,
@@ -126,8 +165,12 @@ fn settings(materials: &Materials, appid: &str, address: &str, folder: &Path, se
             "public_key_id": materials.public_key_id,
             "public_key_file": file("keys/pub_key.pem"),
         },
-    });
+    }))
+}
+
+fn write(sections: &Value, folder: &Path) -> anyhow::Result<PathBuf> {
+    let path = std::path::absolute(folder)?.join("weizhan.toml");
     let note = "# Written by `weizhan simulator` at each start: the sections of a settings file that point to it.\n";
-    private::write(&path, &format!("{note}{}", toml::to_string(&sections)?))?;
+    private::write(&path, &format!("{note}{}", toml::to_string(sections)?))?;
     Ok(path)
 }

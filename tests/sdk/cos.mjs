@@ -3,7 +3,6 @@
 // Node can reach a bucket that is elsewhere.
 //
 // Usage: node cos.mjs BASE BUCKET REGION SECRET_ID SECRET_KEY STS_BASE; the SDKs are installed beside this file.
-// The simulator has no COS yet, so `run` leaves this out; what it demands is what the simulator's COS will have to do.
 
 import assert from "node:assert/strict";
 import { createHash, createHmac, randomBytes } from "node:crypto";

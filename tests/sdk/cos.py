@@ -3,8 +3,6 @@ uploads in parts, signed addresses, forms and temporary credentials, in each of 
 bucket that is elsewhere.
 
 Usage: cos.py SETTINGS, a file with a section [cos] as in config/default.toml.
-
-The simulator has no COS yet, so `run` leaves this out; what it demands is what the simulator's COS will have to do.
 """
 
 import base64

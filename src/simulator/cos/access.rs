@@ -141,10 +141,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// The pairs of a list in its order; all that is signed must be there.
-fn listed(
-    list: &str,
-    find: impl Fn(&str) -> Option<(String, String)>,
-) -> Result<Vec<(String, String)>, Refusal> {
+fn listed(list: &str, find: impl Fn(&str) -> Option<(String, String)>) -> Result<Vec<(String, String)>, Refusal> {
     let list = decoded(list);
     let names = list.split(';').filter(|name| !name.is_empty());
     names.map(|name| find(name).ok_or_else(|| Refusal::signature(None))).collect()

@@ -52,9 +52,7 @@ impl CosSimulator {
     pub(super) fn trouble(&self, operation: CosOperation, key: &str) -> Option<CosTrouble> {
         let mut faults = self.faults();
         let fits = |fault: &CosFault| {
-            fault.count > 0
-                && fault.operation.is_none_or(|only| only == operation)
-                && key.starts_with(&fault.prefix)
+            fault.count > 0 && fault.operation.is_none_or(|only| only == operation) && key.starts_with(&fault.prefix)
         };
         let fault = faults.iter_mut().find(|fault| fits(fault))?;
         fault.count -= 1;

@@ -58,7 +58,8 @@ impl CosSimulator {
     async fn take_file(&self, asked: &Asked, mut fields: Fields, mut file: Field<'_>) -> Outcome {
         let file_name = file.file_name().unwrap_or_default().to_owned();
         let named = fields.0.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("key"));
-        let (_, key) = named.ok_or_else(|| Refusal::bad("InvalidArgument", "Bucket POST must contain a field named key."))?;
+        let (_, key) =
+            named.ok_or_else(|| Refusal::bad("InvalidArgument", "Bucket POST must contain a field named key."))?;
         *key = key.replace("${filename}", file_name.rsplit(['/', '\\']).next().unwrap_or_default());
         let key = key.clone();
         if key.is_empty() {
@@ -73,11 +74,17 @@ impl CosSimulator {
             draft.write(&chunk).await?;
             // A file that is too large is not read to its end.
             if draft.size > *sizes.end() {
-                return Err(Refusal::bad("EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size."));
+                return Err(Refusal::bad(
+                    "EntityTooLarge",
+                    "Your proposed upload exceeds the maximum allowed object size.",
+                ));
             }
         }
         if draft.size < *sizes.start() {
-            return Err(Refusal::bad("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed object size."));
+            return Err(Refusal::bad(
+                "EntityTooSmall",
+                "Your proposed upload is smaller than the minimum allowed object size.",
+            ));
         }
         self.keep_file(asked, &fields, &key, draft).await
     }
@@ -120,16 +127,20 @@ impl CosSimulator {
             // Without a policy only the header can say who it is.
             return Ok((self.caller(asked)?, 0..=FILE_BYTES_MAX));
         };
-        let field = |name: &str| fields.get(name).ok_or_else(|| Refusal::denied(format!("The field {name} is missing.")));
-        let key_time: KeyTime = field("q-key-time")?.parse().map_err(|_| Refusal::denied("q-key-time is malformed."))?;
+        let field =
+            |name: &str| fields.get(name).ok_or_else(|| Refusal::denied(format!("The field {name} is missing.")));
+        let key_time: KeyTime =
+            field("q-key-time")?.parse().map_err(|_| Refusal::denied("q-key-time is malformed."))?;
         let (secret, caller) = self.credential(field("q-ak")?, token, &[key_time])?;
         let invalid = || Refusal::bad("InvalidPolicyDocument", "The policy is not valid.");
-        let policy = STANDARD.decode(policy).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(invalid)?;
+        let policy =
+            STANDARD.decode(policy).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(invalid)?;
         if !same(&sign::policy_signature(&secret, key_time, &policy), field("q-signature")?) {
             return Err(Refusal::signature(None));
         }
         let policy: Value = serde_json::from_str(&policy).map_err(|_| invalid())?;
-        let until = policy["expiration"].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok()).ok_or_else(invalid)?;
+        let until =
+            policy["expiration"].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok()).ok_or_else(invalid)?;
         if until.as_millisecond() < self.now().0 {
             let message = "You post object request has been expired.";
             return Err(Refusal::denied(message));

@@ -17,6 +17,7 @@ mod multipart;
 mod object;
 mod policy;
 mod request;
+mod rest;
 mod store;
 mod token;
 
@@ -229,6 +230,7 @@ impl CosSimulator {
 
 async fn answer(State(cos): State<CosSimulator>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    let (body, rest) = rest::split(body);
     let request_id = cos.request_id();
     let read = Asked::read(&parts);
     let mut response = match &read {
@@ -250,6 +252,7 @@ async fn answer(State(cos): State<CosSimulator>, request: Request) -> Response {
             })
         }
     };
+    rest.read().await;
     let headers = response.headers_mut();
     object::insert(headers, "server", "tencent-cos");
     object::insert(headers, "x-cos-request-id", &request_id);

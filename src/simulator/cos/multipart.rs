@@ -9,9 +9,7 @@ use super::{
     request::Asked,
     store::{Object, Piece, Upload as Begun},
 };
-use crate::storage::cos::xml::{
-    Complete, Completed, Copied, Document, Initiated, Part, Parts, Upload, Uploads,
-};
+use crate::storage::cos::xml::{Complete, Completed, Copied, Document, Initiated, Part, Parts, Upload, Uploads};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderName, StatusCode},
@@ -33,11 +31,8 @@ impl CosSimulator {
             begun_ms: self.now(),
             parts: BTreeMap::new(),
         };
-        let told = Initiated {
-            bucket: self.options().bucket.clone(),
-            key: upload.key.clone(),
-            upload_id: upload.id.clone(),
-        };
+        let told =
+            Initiated { bucket: self.options().bucket.clone(), key: upload.key.clone(), upload_id: upload.id.clone() };
         self.store().begin(upload).await?;
         Ok(xml(StatusCode::OK, &Document::InitiateMultipartUploadResult(told)))
     }
@@ -165,7 +160,8 @@ impl CosSimulator {
         found.retain(|upload| key_marker.is_empty() || after(upload));
         let is_truncated = found.len() > max_uploads;
         found.truncate(max_uploads);
-        let next = found.last().filter(|_| is_truncated).map(|last| (shown(&last.key, encoding.is_some()), last.id.clone()));
+        let next =
+            found.last().filter(|_| is_truncated).map(|last| (shown(&last.key, encoding.is_some()), last.id.clone()));
         let (next_key_marker, next_upload_id_marker) = next.unzip();
         let upload = found.into_iter().map(|upload| Upload {
             key: shown(&upload.key, encoding.is_some()),

@@ -96,7 +96,9 @@ impl CosSimulator {
             *response.status_mut() = status;
             return Ok(response);
         }
-        for (name, value) in asked.params.iter().filter_map(|(name, value)| Some((name.strip_prefix("response-")?, value))) {
+        for (name, value) in
+            asked.params.iter().filter_map(|(name, value)| Some((name.strip_prefix("response-")?, value)))
+        {
             if ABOUT.contains(&name) {
                 insert(response.headers_mut(), name, value);
             }
@@ -147,7 +149,8 @@ impl CosSimulator {
     }
 
     pub(super) async fn delete_many(&self, asked: &Asked, caller: &Caller, body: &Bytes) -> Outcome {
-        let md5 = asked.header("content-md5").ok_or_else(|| Refusal::bad("MissingContentMD5", "Content-MD5 is required."))?;
+        let md5 =
+            asked.header("content-md5").ok_or_else(|| Refusal::bad("MissingContentMD5", "Content-MD5 is required."))?;
         if md5 != STANDARD.encode(md5::Md5::digest(body)) {
             return Err(Refusal::bad("BadDigest", "The Content-MD5 you specified did not match what we received."));
         }
@@ -211,9 +214,9 @@ impl CosSimulator {
         let whole = 0..object.bytes.size;
         let range = match asked.header("x-cos-copy-source-range") {
             None => whole,
-            Some(text) => range(&text, object.bytes.size).filter(|range| !range.is_empty()).ok_or_else(|| {
-                Refusal::bad("InvalidArgument", "x-cos-copy-source-range is not in the object.")
-            })?,
+            Some(text) => range(&text, object.bytes.size)
+                .filter(|range| !range.is_empty())
+                .ok_or_else(|| Refusal::bad("InvalidArgument", "x-cos-copy-source-range is not in the object."))?,
         };
         Ok((object, range))
     }

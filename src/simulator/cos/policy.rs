@@ -74,10 +74,8 @@ impl Statement {
         let account = act.bucket.rsplit('-').next().unwrap_or_default();
         let short = act.bucket.strip_suffix(account).unwrap_or_default().trim_end_matches('-');
         let home = format!("qcs::cos:{}:uid/{account}:", act.region);
-        let resources = [
-            format!("{home}{}/{}", act.bucket, act.key),
-            format!("{home}prefix//{account}/{short}/{}", act.key),
-        ];
+        let resources =
+            [format!("{home}{}/{}", act.bucket, act.key), format!("{home}prefix//{account}/{short}/{}", act.key)];
         let resource =
             self.resource.iter().any(|pattern| pattern == "*" || resources.iter().any(|name| fits(pattern, name)));
         action && resource && self.condition.iter().all(|(operator, keys)| holds(operator, keys, act))

@@ -63,13 +63,7 @@ impl Asked {
         let path = percent_decode_str(parts.uri.path()).decode_utf8();
         let path = path.map_err(|_| Refusal::bad("InvalidURI", "Couldn't parse the specified URI."))?.into_owned();
         let params = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned();
-        Ok(Self {
-            method: parts.method.clone(),
-            host,
-            path,
-            params: params.collect(),
-            headers: parts.headers.clone(),
-        })
+        Ok(Self { method: parts.method.clone(), host, path, params: params.collect(), headers: parts.headers.clone() })
     }
 
     /// The object's name; empty for the bucket.

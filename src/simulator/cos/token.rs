@@ -2,19 +2,21 @@
 //!
 //! A token carries what it is good for and a seal, so that it outlives a restart.
 
-use super::{
-    CosSimulator,
-    access::same,
-    policy::Policy,
-    request::Asked,
-};
+use super::{CosSimulator, access::same, policy::Policy, request::Asked};
 use crate::{
     model::time::Timestamp,
     storage::cos::{sign::KeyTime, tc3},
 };
 use aws_lc_rs::hmac;
-use axum::{Json, body::Bytes, response::{IntoResponse as _, Response}};
-use base64::{Engine as _, engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD}};
+use axum::{
+    Json,
+    body::Bytes,
+    response::{IntoResponse as _, Response},
+};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -75,10 +77,10 @@ impl CosSimulator {
     }
 
     pub(super) fn sts(&self, asked: &Asked, body: &Bytes) -> Response {
-        let answer = if asked.headers.contains_key("x-tc-action") { self.today(asked, body) } else { self.v1(asked, body) };
-        let mut response = answer.unwrap_or_else(|Refused(code, message)| {
-            json!({ "Error": { "Code": code, "Message": message } })
-        });
+        let answer =
+            if asked.headers.contains_key("x-tc-action") { self.today(asked, body) } else { self.v1(asked, body) };
+        let mut response =
+            answer.unwrap_or_else(|Refused(code, message)| json!({ "Error": { "Code": code, "Message": message } }));
         response["RequestId"] = json!(self.request_id());
         Json(json!({ "Response": response })).into_response()
     }
@@ -91,14 +93,14 @@ impl CosSimulator {
         let part = |name: &str| {
             parts.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('=')).ok_or_else(unsigned)
         };
-        let timestamp: i64 =
-            asked.header("x-tc-timestamp").and_then(|text| text.parse().ok()).ok_or_else(unsigned)?;
+        let timestamp: i64 = asked.header("x-tc-timestamp").and_then(|text| text.parse().ok()).ok_or_else(unsigned)?;
         self.fresh(timestamp)?;
         let (id, scope) = part("Credential")?.split_once('/').ok_or_else(unsigned)?;
         let day = Timestamp(timestamp * 1000).rfc3339_utc();
         let names: Vec<&str> = part("SignedHeaders")?.split(';').collect();
         let values: Vec<String> = names.iter().map(|name| asked.header(name).unwrap_or_default()).collect();
-        let headers: Vec<(&str, &str)> = names.iter().zip(&values).map(|(name, value)| (*name, value.as_str())).collect();
+        let headers: Vec<(&str, &str)> =
+            names.iter().zip(&values).map(|(name, value)| (*name, value.as_str())).collect();
         let request = tc3::Request { headers: &headers, body, timestamp, day: &day[..10] };
         let bound = ["host", "content-type"].iter().all(|name| names.contains(name));
         let signature = request.signature(&self.owner(id)?);

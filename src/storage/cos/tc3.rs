@@ -30,12 +30,8 @@ impl Request<'_> {
             .map(|(name, value)| format!("{name}:{}\n", value.trim().to_ascii_lowercase()))
             .collect();
         let canonical = format!("POST\n/\n\n{headers}\n{}\n{}", self.signed_headers(), sha256_hex(self.body));
-        let text = format!(
-            "TC3-HMAC-SHA256\n{}\n{}\n{}",
-            self.timestamp,
-            scope(self.day),
-            sha256_hex(canonical.as_bytes())
-        );
+        let text =
+            format!("TC3-HMAC-SHA256\n{}\n{}\n{}", self.timestamp, scope(self.day), sha256_hex(canonical.as_bytes()));
         let mut key = format!("TC3{secret}").into_bytes();
         for step in scope(self.day).split('/') {
             key = hmac_sha256(&key, step.as_bytes());
