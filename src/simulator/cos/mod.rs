@@ -153,7 +153,7 @@ impl CosSimulator {
         let bare = host.rsplit_once(':').map_or(host, |(host, _)| host);
         let bucket = ["myqcloud.com", "tencentcos.cn"].into_iter().find_map(|domain| {
             let rest = bare.strip_suffix(domain)?.trim_end_matches('.');
-            Some(rest.strip_suffix(&self.options().region)?.trim_end_matches('.').strip_suffix("cos")?)
+            rest.strip_suffix(&self.options().region)?.trim_end_matches('.').strip_suffix("cos")
         });
         match bucket {
             None => Ok(()),

@@ -180,9 +180,10 @@ impl CosSimulator {
         let (object, whole) = self.source(asked, caller)?;
         let piece = self.copied(&object, whole).await?;
         let replaced = asked.header("x-cos-metadata-directive").is_some_and(|text| text == "Replaced");
-        let about = match replaced {
-            true => about(|name| asked.header(name), asked.headers.keys().map(HeaderName::as_str)),
-            false => object.about.clone(),
+        let about = if replaced {
+            about(|name| asked.header(name), asked.headers.keys().map(HeaderName::as_str))
+        } else {
+            object.about.clone()
         };
         let keep = asked.header("x-cos-forbid-overwrite").is_some_and(|text| text == "true");
         let kept = self.keep(asked.key(), piece, about, keep).await?;

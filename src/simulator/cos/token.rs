@@ -142,9 +142,10 @@ impl CosSimulator {
     }
 
     fn fresh(&self, timestamp: i64) -> Result<(), Refused> {
-        match (timestamp - self.now().seconds()).abs() <= SKEW_SECONDS {
-            true => Ok(()),
-            false => Err(Refused("AuthFailure.SignatureExpire", "Signature expired.")),
+        if (timestamp - self.now().seconds()).abs() <= SKEW_SECONDS {
+            Ok(())
+        } else {
+            Err(Refused("AuthFailure.SignatureExpire", "Signature expired."))
         }
     }
 

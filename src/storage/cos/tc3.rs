@@ -24,11 +24,10 @@ impl Request<'_> {
 
     /// `Signature`, 64 hexadecimal digits.
     pub fn signature(&self, secret: &str) -> String {
-        let headers: String = self
-            .headers
-            .iter()
-            .map(|(name, value)| format!("{name}:{}\n", value.trim().to_ascii_lowercase()))
-            .collect();
+        let mut headers = String::new();
+        for (name, value) in self.headers {
+            headers.extend([name, ":", &value.trim().to_ascii_lowercase(), "\n"]);
+        }
         let canonical = format!("POST\n/\n\n{headers}\n{}\n{}", self.signed_headers(), sha256_hex(self.body));
         let text =
             format!("TC3-HMAC-SHA256\n{}\n{}\n{}", self.timestamp, scope(self.day), sha256_hex(canonical.as_bytes()));
