@@ -5,7 +5,7 @@
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     net::Ipv4Addr,
     time::{Duration, Instant},
 };
@@ -17,16 +17,21 @@ use tokio::{
 /// How long a round may outlast its time: the last answers are waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The status of a server that has too much to do.
+const BUSY: u16 = 503;
+
 /// Gives the next request; `None` when there are no more.
 pub type Source<'a> = Box<dyn FnMut() -> Option<Bytes> + 'a>;
 
 /// What one round came to.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Requests per second.
+    /// Answers per second, refusals not among them.
     pub rate: f64,
     /// How many were answered.
     pub answered: u64,
+    /// How many of those were told to come back: 503.
+    pub refused: u64,
     /// 99 of 100 were answered within this.
     pub p99_us: u32,
     /// How many had another status than they should, and one of those.
@@ -69,10 +74,10 @@ pub async fn drive(
     for _ in 0..connections {
         open.push(Connection::open(port).await?);
     }
-    let (source, wrong) = (RefCell::new(source), RefCell::new((0, None)));
+    let (source, wrong, refused) = (RefCell::new(source), RefCell::new((0, None)), Cell::new(0_u64));
     let began = Instant::now();
     let each = open.into_iter().map(|mut connection| {
-        let (source, wrong) = (&source, &wrong);
+        let (source, wrong, refused) = (&source, &wrong, &refused);
         async move {
             let mut latencies: Vec<u32> = Vec::new();
             while began.elapsed() < time {
@@ -80,7 +85,9 @@ pub async fn drive(
                 let sent = Instant::now();
                 let status = connection.ask(&request).await?;
                 latencies.push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
-                if status != expected {
+                if status == BUSY {
+                    refused.set(refused.get() + 1);
+                } else if status != expected {
                     let mut wrong = wrong.borrow_mut();
                     wrong.0 += 1;
                     let text = || format!("{status}: {}", String::from_utf8_lossy(connection.body()));
@@ -100,8 +107,8 @@ pub async fn drive(
     let answered = latencies.len() as u64;
     let p99_us = latencies.get(latencies.len().saturating_sub(1) * 99 / 100).copied().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let rate = answered as f64 / elapsed.as_secs_f64();
-    Ok(Outcome { rate, answered, p99_us, wrong: wrong.into_inner() })
+    let rate = answered.saturating_sub(refused.get()) as f64 / elapsed.as_secs_f64();
+    Ok(Outcome { rate, answered, refused: refused.get(), p99_us, wrong: wrong.into_inner() })
 }
 
 /// A kept-alive connection, for one request at a time.

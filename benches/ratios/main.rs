@@ -169,9 +169,12 @@ async fn one(
     }
     into.rates.push(outcome.rate);
     into.p99s.push(f64::from(outcome.p99_us));
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let [answered, refused] = [outcome.answered.max(1), outcome.refused].map(|count| count as f64);
+    into.refused.push(100.0 * refused / answered);
     if let (Some(before), Some(after)) = (before, after) {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        into.cpus.push((after - before) as f64 / outcome.answered.max(1) as f64);
+        into.cpus.push((after - before) as f64 / (answered - refused).max(1.0));
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ pub struct Series {
     pub p99s: Vec<f64>,
     /// Processor time of the server for one request, in microseconds.
     pub cpus: Vec<f64>,
+    /// How many in a hundred were told to come back.
+    pub refused: Vec<f64>,
 }
 
 /// Ours and the bare program, side by side.
@@ -61,6 +63,7 @@ pub fn table(lines: &[Line]) -> Table {
         "cpu ratio",
         "p99 ms",
         "bare",
+        "refused %",
     ]);
     for line in lines {
         let (ours, bare) = (&line.ours, &line.bare);
@@ -81,6 +84,7 @@ pub fn table(lines: &[Line]) -> Table {
             measured(format!("{:.2}", bare_cpu / cpu)),
             format!("{:.2}", median(&ours.p99s) / 1000.0),
             format!("{:.2}", median(&bare.p99s) / 1000.0),
+            format!("{:.2}", ours.refused.iter().copied().fold(0.0, f64::max)),
         ];
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         table.add_row(std::iter::once(Cell::new(&line.name)).chain(figures.into_iter().map(right)));
