@@ -9,6 +9,10 @@ use weizhan::model::{
 
 /// Products that are looked at.
 const PRODUCTS: u64 = 1_000;
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+/// How far events are from the order in which they happened.
+const DISORDER_MS: u64 = 600_000;
 /// Pages that are shown.
 const PAGES: u64 = 40;
 
@@ -37,8 +41,9 @@ impl Crowd {
         i64::try_from(self.below(bound)).unwrap_or_default()
     }
 
-    /// The next event, at any moment of a day of so many milliseconds; pages most of all, as in life.
-    pub fn event(&mut self, day: Day, length: i64) -> Event {
+    /// The event that is told after a part of a day, in milliseconds; it happened up to ten minutes later than that, as far
+    /// as the day goes. Pages most of all, as in life.
+    pub fn event(&mut self, day: Day, told_ms: i64) -> Event {
         let kinds = EventKind::ALL.len() as u64;
         let kind = self.below(kinds).min(self.below(kinds)).min(self.below(kinds));
         let kind = EventKind::ALL[usize::try_from(kind).unwrap_or_default()];
@@ -46,7 +51,7 @@ impl Crowd {
         let crowd = if self.below(2) == 0 { self.visitors } else { self.visitors.div_ceil(8) };
         let visitor = self.below(crowd);
         let mut occurred_ms = day.start();
-        occurred_ms.0 += self.less(length.unsigned_abs());
+        occurred_ms.0 += (told_ms + self.less(DISORDER_MS)).min(DAY_MS - 1);
         self.number += 1;
         let is_product = matches!(kind, EventKind::ProductView | EventKind::CartAdd);
         let is_money = matches!(kind, EventKind::OrderPlaced | EventKind::OrderPaid | EventKind::Refunded);
