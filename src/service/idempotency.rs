@@ -40,14 +40,12 @@ impl Intent {
         T: DeserializeOwned,
         R: crate::model::refusal::Refusal + From<KeyReused>,
     {
-        let mut stored = data::idempotency::find(session, &self.scope, &self.key_hash).await?;
-        if stored.is_none() {
-            let fresh = StoredReply { request_hash: self.request_hash.clone(), reply: String::new() };
-            if data::idempotency::insert(session, &self.scope, &self.key_hash, &fresh, now).await? {
-                return Ok(None);
-            }
-            stored = data::idempotency::find(session, &self.scope, &self.key_hash).await?;
+        // Most keys are new: nobody looks first.
+        let fresh = StoredReply { request_hash: self.request_hash.clone(), reply: String::new() };
+        if data::idempotency::insert(session, &self.scope, &self.key_hash, &fresh, now).await? {
+            return Ok(None);
         }
+        let stored = data::idempotency::find(session, &self.scope, &self.key_hash).await?;
         let stored = stored.ok_or_else(|| Fault::contended("the same key was used at the same time"))?;
         if stored.request_hash != self.request_hash {
             return Err(Error::Refused(KeyReused.into()));
