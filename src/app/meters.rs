@@ -1,7 +1,7 @@
 //! What this node counts about itself, apart from what each way out counts of its own.
 
 use crate::{
-    model::{event::Lag, job::QueueFigures, money::Fen},
+    model::{event::Lag, job::QueueFigures, money::Fen, upload::Purpose},
     telemetry::meter::{Counter, Level, Tally, Timing},
 };
 use std::{
@@ -121,6 +121,8 @@ pub struct Figures {
     pub facts_waiting: i64,
     /// How far each consumer of the log is.
     pub event_lags: Vec<Lag>,
+    /// Pictures that are kept, by purpose: how many, and bytes.
+    pub uploads: Vec<(Purpose, i64, i64)>,
 }
 
 /// Everything this node counts about itself.

@@ -38,9 +38,17 @@ pub use random::{random_bytes, random_number};
 pub use setting::{Settings, Snapshot};
 pub use settling::Settling;
 use std::{future::Future, ops::Deref, sync::Arc};
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinHandle,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use vault::Vault;
+
+/// Files on their way at the same time.
+const UPLOADS_MAX: usize = 32;
+/// Pictures decoded at the same time, each with up to 160 MB of pixels.
+const PICTURES_MAX: usize = 2;
 
 /// The running application.
 #[derive(Clone)]
@@ -82,6 +90,10 @@ pub struct Parts {
     pub settings: Settings,
     /// How many requests of each class are worked on.
     pub gates: Gates,
+    /// Files that are on their way through this node at the same time.
+    pub uploads: Semaphore,
+    /// Pictures that are decoded at the same time: each may take much memory.
+    pub pictures: Semaphore,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// What this node counts about itself.
@@ -186,6 +198,8 @@ impl App {
             nodes,
             settings: Settings::new(&config),
             gates: Gates::new(&config.overload, config.database.connections_max),
+            uploads: Semaphore::new(UPLOADS_MAX),
+            pictures: Semaphore::new(PICTURES_MAX),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             ingest: Ingest::new(config.events.waiting_max),

@@ -33,6 +33,7 @@ const TABLE: &[Recurring] = &[
     // 10:30 in Shanghai: WeChat has made the bills of the day before by ten.
     Recurring { period: days(1), offset: minutes(150), work: |slot| Work::ReconcileBills { slot } },
     Recurring { period: minutes(60), offset: minutes(20), work: |slot| Work::TrimEvents { slot } },
+    Recurring { period: minutes(60), offset: minutes(40), work: |slot| Work::SweepUploads { slot } },
     // 00:20 in Shanghai.
     Recurring { period: days(1), offset: minutes(980), work: |slot| Work::RollUpDay { slot } },
 ];

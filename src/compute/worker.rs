@@ -161,6 +161,8 @@ async fn perform(app: App, claim: Claim, work: Work) -> Result<(), String> {
         Work::ReconcileBills { slot } => service::reconcile::catch_up(&app, &claim, slot).await.map_err(told),
         Work::ForgetCached { hot } => service::hot::forget_late(&app, &claim, &hot).await.map_err(told),
         Work::TrimEvents { .. } => service::event::trim(&app, &claim).await.map_err(told),
+        Work::SweepUploads { .. } => service::upload::sweep(&app, &claim).await.map_err(told),
+        Work::CheckUpload { upload, asked } => service::upload::ask(&app, &claim, upload, asked).await.map_err(told),
         Work::RollUpDay { slot } => service::figure::roll_up_due(&app, &claim, slot).await.map_err(told),
     }
 }

@@ -50,6 +50,7 @@ impl Config {
         let mut check = Check { faults: Faults::default() };
         check.numbers(self);
         check.addresses(self);
+        check.moderation(self);
         if purpose == Purpose::Serve {
             check.keys(self);
             check.apps(&self.wechat.apps);

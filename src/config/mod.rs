@@ -31,7 +31,7 @@ pub use live::{Live, LiveLog, LivePay};
 pub use network::{Network, Networks};
 pub use secret::Secret;
 pub use settings::*;
-pub use wechat::{App, Pay, Wechat};
+pub use wechat::{App, Moderation, Pay, Wechat};
 
 /// The text of `config/default.toml`: every key, its default and its meaning.
 pub const DEFAULT: &str = include_str!("../../config/default.toml");

@@ -3,7 +3,7 @@
 //! No field has a default here: defaults stand in that file alone, and a test takes each key out of it and demands
 //! that the rest does not load. `config/default.toml` says more about each key than the sentences below.
 
-use super::{Cos, Networks, Pay, Secret, Wechat};
+use super::{Cos, Moderation, Networks, Pay, Secret, Wechat};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 use url::Url;
@@ -48,6 +48,8 @@ pub struct Config {
     pub figures: Figures,
     /// The mini-program platform.
     pub wechat: Wechat,
+    /// What WeChat looks at before it is shown.
+    pub moderation: Moderation,
     /// WeChat Pay.
     pub pay: Pay,
 }

@@ -1,6 +1,6 @@
 //! The settings that name a mini-program and a merchant to WeChat.
 
-use super::{Secret, settings::path_or_empty};
+use super::{Config, Secret, check::Check, settings::path_or_empty};
 use crate::model::payment::LatePolicy;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -50,6 +50,27 @@ impl App {
     /// The keys of an entry, for whoever must know them without one.
     pub(super) const KEYS: [&str; 7] =
         ["appid", "secret", "secret_file", "push_token", "push_token_file", "push_aes_key", "push_aes_key_file"];
+}
+
+/// What WeChat looks at before it is shown (内容安全).
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Moderation {
+    /// Pictures that people see who did not ask for them.
+    pub pictures: bool,
+    /// Names.
+    pub names: bool,
+}
+
+impl Check {
+    /// The answers about pictures come as messages.
+    pub(super) fn moderation(&mut self, config: &Config) {
+        let silent = config.wechat.apps.iter().position(|app| app.push_token.is_empty());
+        if let Some(position) = silent.filter(|_| config.moderation.pictures) {
+            let key = format!("wechat.apps.{position}.push_token");
+            self.demand(false, &key, "moderation.pictures needs it: WeChat's answers come as messages");
+        }
+    }
 }
 
 /// WeChat Pay API v3 of a direct merchant.

@@ -67,6 +67,7 @@ pub mod suspense;
 pub mod throttle;
 pub mod token;
 pub mod transfer;
+pub mod upload;
 pub mod user;
 pub mod verify;
 
@@ -111,6 +112,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     suspense::STATEMENTS,
     throttle::STATEMENTS,
     token::STATEMENTS,
+    upload::STATEMENTS,
     user::STATEMENTS,
     verify::STATEMENTS,
 ];

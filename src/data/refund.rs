@@ -11,7 +11,7 @@ macro_rules! select {
     ($rest:literal) => {
         (concat!(
             "SELECT id, order_id, transaction_id, out_refund_no, refund_id, amount_fen, paid_fen, cause, reason, state, ",
-            "created_ms, sent_ms, last_sent_ms, last_error, retry_of, ended_ms FROM refunds WHERE ",
+            "created_ms, sent_ms, last_sent_ms, last_error, retry_of, ended_ms, pictures FROM refunds WHERE ",
             $rest
         ))
     };
@@ -24,7 +24,7 @@ statements! {
     LIST_IN = (select!("state = ? AND id < ? ORDER BY id DESC LIMIT ?"));
     LIST_ALL = (select!("id < ? ORDER BY id DESC LIMIT ?"));
     INSERT = "INSERT INTO refunds (id, order_id, transaction_id, out_refund_no, amount_fen, paid_fen, cause, reason, state,
-              created_ms, retry_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+              created_ms, retry_of, pictures) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     /// Only a refund that stands where it was seen is moved.
     ADVANCE = "UPDATE refunds SET state = ?, refund_id = COALESCE(?, refund_id), ended_ms = ?, last_error = NULL
                WHERE id = ? AND state = ?";
@@ -75,6 +75,7 @@ pub async fn insert(session: &mut Session, row: &Refund) -> Result<bool, Error> 
         row.state,
         row.created_ms,
         row.retry_of,
+        row.pictures.as_deref(),
     );
     session.insert_new(INSERT, values).await
 }

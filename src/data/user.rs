@@ -20,6 +20,8 @@ statements! {
     INSERT_IDENTITY = "INSERT INTO identities (id, user_id, appid, openid, session_key_sealed, created_ms, seen_ms)
                        VALUES (?, ?, ?, ?, ?, ?, ?)";
     SEE_IDENTITY = "UPDATE identities SET session_key_sealed = ?, seen_ms = ? WHERE id = ?";
+    CLEAR_AVATAR = "UPDATE users SET avatar_url = '', version = version + 1, updated_ms = ? WHERE id = ? AND avatar_url = ?";
+    FIND_OPENID = "SELECT openid FROM identities WHERE user_id = ? AND appid = ? ORDER BY seen_ms DESC LIMIT 1";
     MEET_IDENTITY = "UPDATE identities SET seen_ms = ? WHERE id = ?";
 }
 
@@ -48,6 +50,14 @@ pub async fn set_profile(
     now: Timestamp,
 ) -> Result<bool, Error> {
     Ok(session.execute(SET_PROFILE, (nickname, avatar_url, now, id)).await? == 1)
+}
+/// The person no longer looks like that; `false` when it did not.
+pub async fn clear_avatar(session: &mut Session, id: UserId, avatar_url: &str, now: Timestamp) -> Result<bool, Error> {
+    Ok(session.execute(CLEAR_AVATAR, (now, id, avatar_url)).await? == 1)
+}
+/// The person in a mini-program, as WeChat names it.
+pub async fn find_openid(session: &mut Session, id: UserId, appid: &str) -> Result<Option<String>, Error> {
+    Ok(session.optional::<(String,)>(FIND_OPENID, (id, appid)).await?.map(|(openid,)| openid))
 }
 /// The sealed number and its blind index. `Conflict` when another person has the number.
 pub async fn set_phone(

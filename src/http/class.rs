@@ -58,6 +58,10 @@ pub const TABLE: &[(Class, &[&str])] = &[
             "address.add",
             "address.change",
             "address.remove",
+            "upload.begin",
+            "upload.confirm",
+            "upload.view",
+            "upload.remove",
             "order.list",
         ],
     ),
@@ -65,6 +69,14 @@ pub const TABLE: &[(Class, &[&str])] = &[
         Bulk,
         &[
             "event.take",
+            "upload.send",
+            "staff.upload.begin",
+            "staff.upload.send",
+            "staff.upload.confirm",
+            "staff.upload.remove",
+            "staff.upload.held",
+            "staff.upload.allow",
+            "staff.upload.block",
             "staff.sign_out",
             "staff.category.create",
             "staff.product.list",
@@ -108,6 +120,9 @@ pub const TABLE: &[(Class, &[&str])] = &[
 /// Operations that wait in a bounded line of their own, which is no work: they give their place back when they stand in it.
 const LINED: &[&str] = &["event.take"];
 
+/// Operations whose body is read piece by piece, with places of their own: they wait for a client and not for us.
+const STREAMED: &[&str] = &["upload.send", "staff.upload.send"];
+
 /// The class of an operation.
 pub fn of_operation(id: &str) -> Option<Class> {
     TABLE.iter().find(|(_, operations)| operations.contains(&id)).map(|(class, _)| *class)
@@ -125,6 +140,8 @@ pub(super) struct Operation {
     pub(super) glance: Option<Glance>,
     /// Whether it waits in a line of its own.
     pub(super) lined: bool,
+    /// Whether its body is read piece by piece.
+    pub(super) streamed: bool,
 }
 
 /// The operations of each path, from the document.
@@ -145,7 +162,8 @@ static OPERATIONS: LazyLock<Vec<(String, Vec<Operation>)>> = LazyLock::new(|| {
             let (class, glance) = (of_operation(&id).unwrap_or(Bulk), glance::of_operation(&id));
             let name = format!("{method} {path}").into();
             let lined = LINED.contains(&id.as_str());
-            found.push(Operation { method, class, name, glance, lined });
+            let streamed = STREAMED.contains(&id.as_str());
+            found.push(Operation { method, class, name, glance, lined, streamed });
         }
         all.push((path, found));
     }

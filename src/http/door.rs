@@ -14,6 +14,7 @@ use super::{
 use crate::{
     app::{App, Caller, Limited},
     config::RequestLog,
+    model::upload::SEND_TIME,
     telemetry::RequestId,
 };
 use axum::{
@@ -114,7 +115,9 @@ async fn handled(
     {
         return answered(asked, ended.ok());
     }
-    let patience = Duration::from_millis(app.config.server.handler_timeout_ms);
+    // What is read piece by piece has a time of its own.
+    let streamed = operation.is_some_and(|operation| operation.streamed);
+    let patience = if streamed { SEND_TIME } else { Duration::from_millis(app.config.server.handler_timeout_ms) };
     let span = span.insert(asked.span());
     let outcome = if app.guards.finish_abandoned {
         tokio::time::timeout(patience, Carried::new(app, work, span.clone())).await.map(Result::ok)

@@ -34,6 +34,9 @@ pub(super) async fn pass(
     request: Request,
 ) -> Result<Response, Infallible> {
     let Some(operation) = operation else { return router.oneshot(request).await };
+    if operation.streamed {
+        return router.oneshot(request).await;
+    }
     let gate = app.gates.of(operation.class);
     let is_plain = operation.class == Class::Vital || request.body().is_end_stream();
     let (request, permit) = match is_plain.then(|| gate.try_enter()).flatten() {

@@ -39,6 +39,7 @@ mod refund;
 pub mod route;
 mod serve;
 mod trace;
+mod upload;
 mod user;
 mod visitors;
 

@@ -25,6 +25,7 @@ pub use super::route::document;
         (name = "user", description = "Signing in, and what a person keeps here"),
         (name = "product", description = "What is sold"),
         (name = "cart", description = "What a buyer means to buy"),
+        (name = "upload", description = "Pictures that buyers send"),
         (name = "address", description = "Where parcels go"),
         (name = "order", description = "Orders, from placed to received"),
         (name = "payment", description = "Paying through WeChat"),

@@ -108,6 +108,7 @@ const NOUNS: &[Codes] = &[
     model::suspense::SuspenseRefusal::CODES,
     model::throttle::ThrottleRefusal::CODES,
     model::token::TokenRefusal::CODES,
+    model::upload::UploadRefusal::CODES,
     model::user::UserRefusal::CODES,
 ];
 

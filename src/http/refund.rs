@@ -38,6 +38,25 @@ fn at_least_one(amount: &Fen, (): &()) -> garde::Result {
     if amount.0 >= 1 { Ok(()) } else { Err(garde::Error::new("at least 1 fen")) }
 }
 
+/// Money that a buyer wants back.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RequestRefund {
+    /// How much, in fen.
+    #[garde(custom(at_least_one))]
+    #[schema(minimum = 1)]
+    amount_fen: Fen,
+    /// Why; WeChat shows it to the buyer.
+    #[garde(length(chars, min = 1, max = 80))]
+    #[schema(min_length = 1, max_length = 80)]
+    reason: String,
+    /// Pictures of what comes back, uploaded for `refund` before; staff see them.
+    #[serde(default)]
+    #[garde(length(max = 6), inner(length(max = 255), pattern(r"^/objects/[a-z0-9/_.-]+$")))]
+    #[schema(max_items = 6)]
+    picture_urls: Vec<String>,
+}
+
 /// A refund.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RefundView {
@@ -72,13 +91,15 @@ impl From<Refund> for RefundView {
 #[utoipa::path(post, path = "/v1/orders/{id}/refunds", operation_id = "refund.request", tag = "refund",
     security(("buyer" = [])),
     params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header, min_length = 16, max_length = 255)),
-    request_body = AskRefund, responses((status = 201, body = RefundView)))]
+    request_body = RequestRefund, responses((status = 201, body = RefundView)))]
 pub(super) async fn request(
     State(app): State<App>,
     Buyer(buyer): Buyer,
     Id(id): Id<OrderId>,
     IdempotencyKey(key): IdempotencyKey,
-    Valid(body): Valid<AskRefund>,
+    Valid(body): Valid<RequestRefund>,
 ) -> Result<Created<RefundView>, Problem> {
-    Ok(Created(service::refund::request(&app, &buyer, &key, id, body.amount_fen, &body.reason).await?.into()))
+    let RequestRefund { amount_fen: amount, reason, picture_urls } = &body;
+    let asked = service::refund::Asked { amount: *amount, reason, picture_urls };
+    Ok(Created(service::refund::request(&app, &buyer, &key, id, &asked).await?.into()))
 }

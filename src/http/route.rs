@@ -2,7 +2,7 @@
 
 use super::{
     address, admin, callback, cart, docs, event, flag, health, limit, measure, object, openapi, order, payment,
-    problem::Problem, product, push, refund, user,
+    problem::Problem, product, push, refund, upload, user,
 };
 use crate::app::App;
 use axum::{Router, middleware::from_fn};
@@ -46,6 +46,10 @@ fn buyer() -> OpenApiRouter<App> {
         .routes(routes!(payment::begin))
         .routes(routes!(payment::ask))
         .routes(routes!(refund::request))
+        .routes(routes!(upload::begin))
+        .routes(routes!(upload::send))
+        .routes(routes!(upload::confirm))
+        .routes(routes!(upload::view, upload::remove))
 }
 
 /// Staff with the right that the handler's `Staff<…>` names.
@@ -57,6 +61,13 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::product::create_category))
         .routes(routes!(admin::product::list, admin::product::create))
         .routes(routes!(admin::product::view, admin::product::change))
+        .routes(routes!(admin::upload::begin))
+        .routes(routes!(admin::upload::send))
+        .routes(routes!(admin::upload::confirm))
+        .routes(routes!(admin::upload::remove))
+        .routes(routes!(admin::upload::held))
+        .routes(routes!(admin::upload::allow))
+        .routes(routes!(admin::upload::block))
         .routes(routes!(admin::stock::adjust))
         .routes(routes!(admin::order::list))
         .routes(routes!(admin::order::view))

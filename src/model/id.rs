@@ -84,6 +84,8 @@ id! {
     CallId,
     /// Money in suspense.
     SuspenseId,
+    /// A picture that somebody sends.
+    UploadId,
     /// Something in which the shop and a bill differ.
     DifferenceId,
 }

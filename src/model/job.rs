@@ -5,7 +5,7 @@
 
 use crate::model::{
     hot::Hot,
-    id::{JobId, OrderId, PrepayId, PushId, RefundId},
+    id::{JobId, OrderId, PrepayId, PushId, RefundId, UploadId},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -89,6 +89,18 @@ pub enum Work {
         /// The hour it is for, in milliseconds since 1970: one job an hour over all nodes.
         slot: i64,
     },
+    /// Remove what is left of uploads that came to nothing.
+    SweepUploads {
+        /// The hour it is for, in milliseconds since 1970: one job an hour over all nodes.
+        slot: i64,
+    },
+    /// Ask WeChat about a picture that others may see.
+    CheckUpload {
+        /// Which.
+        upload: UploadId,
+        /// How often it was asked before.
+        asked: u32,
+    },
     /// Make the figures of the days before.
     RollUpDay {
         /// Twenty past midnight in Shanghai of the day after them, in milliseconds since 1970: one job a day over all nodes.
@@ -111,13 +123,15 @@ impl Work {
             Self::ReconcileBills { .. } => "reconcile_bills",
             Self::ForgetCached { .. } => "forget_cached",
             Self::TrimEvents { .. } => "trim_events",
+            Self::SweepUploads { .. } => "sweep_uploads",
+            Self::CheckUpload { .. } => "check_upload",
             Self::RollUpDay { .. } => "roll_up_day",
         }
     }
     /// How often it may fail before it is dead. Money is not given up in a day.
     pub const fn attempts_max(&self) -> i64 {
         match self {
-            Self::CleanUp { .. } | Self::TrimEvents { .. } | Self::RollUpDay { .. } => 5,
+            Self::CleanUp { .. } | Self::TrimEvents { .. } | Self::SweepUploads { .. } | Self::RollUpDay { .. } => 5,
             Self::CloseUnpaidOrder { .. }
             | Self::QueryPayment { .. }
             | Self::SendRefund { .. }
@@ -126,6 +140,7 @@ impl Work {
             | Self::ReceiveOrder { .. }
             | Self::HandlePush { .. }
             | Self::ReconcileBills { .. }
+            | Self::CheckUpload { .. }
             | Self::ForgetCached { .. } => 60,
         }
     }
@@ -159,7 +174,7 @@ impl Work {
     pub const fn priority(&self) -> Priority {
         match self {
             Self::QueryPayment { .. } | Self::ForgetCached { .. } => Priority::Urgent,
-            Self::CleanUp { .. } | Self::ReconcileBills { .. } => Priority::Idle,
+            Self::CleanUp { .. } | Self::SweepUploads { .. } | Self::ReconcileBills { .. } => Priority::Idle,
             _ => Priority::Usual,
         }
     }
@@ -301,6 +316,8 @@ mod tests {
             Work::ReconcileBills { slot: 0 },
             Work::ForgetCached { hot: vec![Hot { namespace: "product".to_owned(), name: None }] },
             Work::TrimEvents { slot: 0 },
+            Work::SweepUploads { slot: 0 },
+            Work::CheckUpload { upload: UploadId(1), asked: 2 },
             Work::RollUpDay { slot: 0 },
         ];
         for work in all {

@@ -44,4 +44,5 @@ pub mod throttle;
 pub mod time;
 pub mod timeline;
 pub mod token;
+pub mod upload;
 pub mod user;

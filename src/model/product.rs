@@ -178,6 +178,8 @@ refusals! {
         NotFound = Missing, "product.not_found", "no such product";
         /// No such category.
         CategoryMissing = Invalid, "product.category_missing", "no such category";
+        /// A picture was uploaded, and is not there any more, or not yet.
+        PictureMissing = Invalid, "product.picture_missing", "a picture is not there; upload and confirm it first";
         /// The product has no such SKU.
         SkuMissing = Invalid, "product.sku_missing", "the product has no such SKU";
         /// It was changed by somebody else in between.

@@ -89,9 +89,16 @@ pub struct Refund {
     pub retry_of: Option<RefundId>,
     /// When it ended.
     pub ended_ms: Option<Timestamp>,
+    /// What the buyer shows of what comes back, a JSON array of addresses; absent where there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pictures: Option<String>,
 }
 
 impl Refund {
+    /// The addresses of what the buyer shows.
+    pub fn picture_urls(&self) -> Vec<String> {
+        self.pictures.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
     /// Whether it counts against what the order was paid.
     pub fn is_of_order(&self) -> bool {
         matches!(self.cause, RefundCause::Buyer | RefundCause::Staff)
@@ -154,6 +161,8 @@ refusals! {
         TooOld = Conflict, "refund.too_old", "WeChat takes no refund more than 365 days after the payment";
         /// Another refund has taken its place.
         Retried = Conflict, "refund.retried", "this refund was tried again under another number";
+        /// Not a picture of the buyer's, or not ready.
+        PictureMissing = Invalid, "refund.picture_missing", "a picture is not there; upload and confirm it first";
         /// The idempotency key came with another request before.
         KeyReused = Invalid, "idempotency.key_reused", "this Idempotency-Key was used for another request";
     }
@@ -173,7 +182,11 @@ impl crate::model::refusal::Refusal for RefundRefusal {
         self.code_of()
     }
     fn pointer(&self) -> Option<String> {
-        matches!(self, Self::TooMuch { .. }).then(|| "/amount_fen".to_owned())
+        match self {
+            Self::TooMuch { .. } => Some("/amount_fen".to_owned()),
+            Self::PictureMissing => Some("/picture_urls".to_owned()),
+            _ => None,
+        }
     }
     fn state(&self) -> Option<&'static str> {
         match self {

@@ -72,6 +72,10 @@ refusals! {
         Disabled = Forbidden, "user.disabled", "this account is disabled";
         /// No such person.
         NotFound = Missing, "user.not_found", "no such user";
+        /// No picture of that person.
+        AvatarNotFound = Invalid, "user.avatar_not_found", "upload the picture first: this is none of yours";
+        /// WeChat would not have it shown.
+        NicknameRefused = Invalid, "user.nickname_refused", "WeChat advises against this name; choose another";
         /// The number belongs to another person.
         PhoneTaken = Conflict, "user.phone_taken", "this phone number belongs to another account";
     }
@@ -88,6 +92,8 @@ impl Refusal for UserRefusal {
         match self {
             Self::AppUnknown => Some("/appid".to_owned()),
             Self::CodeInvalid => Some("/code".to_owned()),
+            Self::AvatarNotFound => Some("/avatar_url".to_owned()),
+            Self::NicknameRefused => Some("/nickname".to_owned()),
             _ => None,
         }
     }

@@ -89,9 +89,11 @@ pub fn subject(work: &Work) -> String {
         Work::CleanUp { slot }
         | Work::ReconcileBills { slot }
         | Work::TrimEvents { slot }
+        | Work::SweepUploads { slot }
         | Work::RollUpDay { slot } => *slot,
         Work::UploadShipping { order, version } => return format!("{}:{order}:{version}", work.kind()),
         Work::HandlePush { push } => push.0,
+        Work::CheckUpload { upload, .. } => upload.0,
         // Not one thing but one change: `service::hot` enqueues it without a key.
         Work::ForgetCached { hot } => {
             let names = hot.iter().map(|hot| format!(":{}:{}", hot.namespace, hot.name.as_deref().unwrap_or("*")));

@@ -7,7 +7,7 @@ use crate::{
     app::{App, Figures},
     cache::{Counts, LOAD_BOUNDS_US, Reach},
     data,
-    model::job::JobState,
+    model::{job::JobState, upload::Purpose},
     service::Fault,
     telemetry::exposition::Exposition,
 };
@@ -36,6 +36,7 @@ pub async fn text(app: &App) -> String {
     if let Some(figures) = figures {
         shop(&figures, &mut all);
         queues(app, &figures, &mut all);
+        storage(&figures, &mut all);
     }
     node(app, &mut all);
     all.process();
@@ -232,6 +233,15 @@ fn queues(app: &App, figures: &Figures, all: &mut Exposition) {
     all.gauges("weizhan_queue_again", help, again);
 }
 
+/// What uploads take.
+fn storage(figures: &Figures, all: &mut Exposition) {
+    let of = |purpose: Purpose| vec![("purpose", purpose.word())];
+    let kept = figures.uploads.iter().map(|(purpose, number, _)| (of(*purpose), count(*number)));
+    all.gauges("weizhan_storage_objects", "Uploaded pictures that are kept, by purpose.", kept);
+    let bytes = figures.uploads.iter().map(|(purpose, _, bytes)| (of(*purpose), count(*bytes)));
+    all.gauges("weizhan_storage_bytes", "What they take, without the small ones.", bytes);
+}
+
 fn node(app: &App, all: &mut Exposition) {
     let alive = f64::from(app.nodes.alive());
     all.gauge("weizhan_nodes", "Nodes that were heard of, as this one sees it.", alive);
@@ -283,5 +293,6 @@ async fn read(app: &App) -> Result<Figures, Fault> {
         queues: data::job::queues(session, now).await?,
         facts_waiting: data::event::count_waiting(session).await?,
         event_lags: data::event::lags(session).await?,
+        uploads: data::upload::usage(session).await?,
     })
 }

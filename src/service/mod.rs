@@ -42,6 +42,7 @@ pub mod suspense;
 pub mod throttle;
 pub mod timeline;
 pub mod token;
+pub mod upload;
 pub mod user;
 pub mod verify;
 

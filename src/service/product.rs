@@ -9,8 +9,9 @@ use crate::{
         money::Fen,
         page::Page,
         product::{Category, ListQuery, Product, ProductBrief, ProductDetail, ProductRefusal, ProductState},
+        upload::Purpose,
     },
-    service::{Error, Fault, attempt, audit, hot, staff::Clerk},
+    service::{Error, Fault, attempt, audit, hot, staff::Clerk, upload},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -174,12 +175,27 @@ pub async fn create_category(
     Ok(category)
 }
 
+/// The pictures of a product are kept for good: other products and the lines of old orders may show them too.
+async fn show_pictures(
+    app: &App,
+    session: &mut data::Session,
+    draft: &ProductDraft,
+) -> Result<(), Error<ProductRefusal>> {
+    for url in &draft.pictures {
+        if !upload::attach_for_good(app, session, Purpose::Product, url).await? {
+            return Err(ProductRefusal::PictureMissing.into());
+        }
+    }
+    Ok(())
+}
+
 /// A new product with its SKUs and their stock.
 pub async fn create(app: &App, clerk: &Clerk, draft: &ProductDraft) -> Result<ProductDetail, Error<ProductRefusal>> {
     let (id, mark) = attempt(|| async {
         let mut act = audit::begin(app).await?;
         data::product::find_category(&mut act, draft.category_id).await?.ok_or(ProductRefusal::CategoryMissing)?;
         let id = app.ids.next(ProductId);
+        show_pictures(app, &mut act, draft).await?;
         data::product::insert(&mut act, &draft.row(id, 1, app)).await?;
         insert_skus(app, &mut act, id, draft).await?;
         let mark = changed(app, &mut act, id).await?;
@@ -204,6 +220,7 @@ pub async fn change(
         let mut act = audit::begin(app).await?;
         data::product::find_category(&mut act, draft.category_id).await?.ok_or(ProductRefusal::CategoryMissing)?;
         data::product::find(&mut act, id).await?.ok_or(ProductRefusal::NotFound)?;
+        show_pictures(app, &mut act, draft).await?;
         if !data::product::update(&mut act, &draft.row(id, version, app), app.now()).await? {
             return Err(ProductRefusal::Changed.into());
         }

@@ -13,13 +13,14 @@ use crate::{
         push::Push,
         refusal::Refusal,
         shipment::{ConfirmMethod, ShippingReport},
+        time::Timestamp,
     },
     service::{
         Error, Fault, Never, attempt,
         job::{self, Next},
-        shipment,
+        shipment, upload,
     },
-    wechat::push::{Content, Trade, TradeEvent},
+    wechat::push::{Content, MediaEvent, Trade, TradeEvent},
 };
 
 /// Most characters of a name that are kept.
@@ -70,7 +71,7 @@ pub async fn receive(app: &App, appid: &str, query: &PushQuery, body: &[u8]) -> 
 
 /// Whether something is done about such a message.
 fn is_ours(event: &str) -> bool {
-    TradeEvent::NAMES.contains(&event)
+    TradeEvent::NAMES.contains(&event) || event == MediaEvent::NAME
 }
 
 /// `false` when it came before.
@@ -94,24 +95,48 @@ pub async fn handle(app: &App, claim: &Claim, id: PushId) -> Result<(), Error<Ne
     attempt(|| async {
         let mut session = app.database.write().await?;
         let push = data::push::find(&mut session, id).await?.filter(|push| push.outcome.is_none());
+        let mut next = Next::Done;
         if let Some(push) = push {
-            let outcome = carry_out(app, &mut session, &push).await?;
-            data::push::handle(&mut session, id, outcome).await?;
+            match carry_out(app, &mut session, &push).await? {
+                Carried::Out(outcome) => drop(data::push::handle(&mut session, id, outcome).await?),
+                Carried::Later(at) => next = Next::Again(Work::HandlePush { push: id }, at),
+            }
         }
-        job::end(&mut session, claim, &Next::Done, app.now()).await?;
+        job::end(&mut session, claim, &next, app.now()).await?;
         session.commit().await?;
         Ok(())
     })
     .await
 }
 
-/// The word for what came of it.
-async fn carry_out(app: &App, session: &mut Session, push: &Push) -> Result<&'static str, Error<Never>> {
+/// What became of a message.
+enum Carried {
+    /// The word for what came of it.
+    Out(&'static str),
+    /// It came before what it is about.
+    Later(Timestamp),
+}
+
+async fn carry_out(app: &App, session: &mut Session, push: &Push) -> Result<Carried, Error<Never>> {
     let content = Content::read(push.content.as_bytes());
+    if push.event == MediaEvent::NAME
+        && let Some(event) = content.as_ref().and_then(MediaEvent::read)
+    {
+        let learned = upload::learn(app, session, &push.appid, &event).await?;
+        return Ok(match (learned, upload::later(push.received_ms, app.now())) {
+            (Some(outcome), _) => Carried::Out(outcome),
+            (None, Some(at)) => Carried::Later(at),
+            (None, None) => Carried::Out("foreign"),
+        });
+    }
     let Some(event) = content.and_then(|content| TradeEvent::read(&push.event, &content)) else {
         tracing::warn!(push.id = %push.id, event = push.event, "a message of WeChat lacks what it is about");
-        return Ok("unreadable");
+        return Ok(Carried::Out("unreadable"));
     };
+    trade(app, session, push, event).await.map(Carried::Out)
+}
+
+async fn trade(app: &App, session: &mut Session, push: &Push, event: TradeEvent) -> Result<&'static str, Error<Never>> {
     match event {
         TradeEvent::RemindAccess { message } => {
             tracing::warn!(appid = push.appid, message, "WeChat wants this mini-program to upload what it sends");

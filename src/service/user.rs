@@ -6,10 +6,11 @@ use crate::{
     model::{
         id::{IdentityId, UserId},
         token::{Audience, Tokens},
+        upload::{Owner, Purpose},
         user::{Identity, User, UserRefusal, UserState, is_openid},
     },
-    service::{Error, Fault, attempt, token, token::Buyer},
-    wechat::{self, ErrorKind, LoginSession, Secret},
+    service::{Error, Fault, attempt, token, token::Buyer, upload},
+    wechat::{self, ErrorKind, LoginSession, Secret, security::Suggestion},
 };
 
 /// A person as it sees itself.
@@ -140,8 +141,17 @@ pub async fn view(app: &App, buyer: &Buyer) -> Result<Profile, Error<UserRefusal
 
 /// What the person wants to be called and to look like.
 pub async fn change(app: &App, buyer: &Buyer, nickname: &str, avatar_url: &str) -> Result<Profile, Error<UserRefusal>> {
+    check_name(app, buyer, nickname).await?;
     attempt(|| async {
         let mut session = app.database.write().await?;
+        let user = data::user::find(&mut session, buyer.id).await?.ok_or(UserRefusal::NotFound)?;
+        if user.avatar_url != avatar_url {
+            let owner = Owner::User(buyer.id);
+            if !upload::attach(app, &mut session, owner, Purpose::Avatar, avatar_url).await? {
+                return Err(UserRefusal::AvatarNotFound.into());
+            }
+            upload::detach(app, &mut session, owner, Purpose::Avatar, &user.avatar_url).await?;
+        }
         if !data::user::set_profile(&mut session, buyer.id, nickname, avatar_url, app.now()).await? {
             return Err(UserRefusal::NotFound.into());
         }
@@ -150,6 +160,21 @@ pub async fn change(app: &App, buyer: &Buyer, nickname: &str, avatar_url: &str) 
     })
     .await?;
     view(app, buyer).await
+}
+
+/// Have WeChat look at a name that is new. What it is not sure of is not taken either: another name is soon found.
+async fn check_name(app: &App, buyer: &Buyer, nickname: &str) -> Result<(), Error<UserRefusal>> {
+    if !app.config.moderation.names || nickname.trim().is_empty() {
+        return Ok(());
+    }
+    let user = data::user::find(&mut app.database.read().await?, buyer.id).await?;
+    if user.is_some_and(|user| user.nickname == nickname) {
+        return Ok(());
+    }
+    match app.wechat.check_name(&buyer.appid, &buyer.openid, nickname).await.map_err(refused)? {
+        Suggestion::Pass => Ok(()),
+        Suggestion::Review | Suggestion::Risky => Err(UserRefusal::NicknameRefused.into()),
+    }
 }
 
 /// Exchange a code of the phone-number button, and keep the number with the person who sent it.

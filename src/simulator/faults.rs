@@ -62,8 +62,22 @@ pub struct Settings {
     pub bill: Vec<BillTrick>,
     /// Each login makes a new session key.
     pub rotate_session_key: bool,
+    /// What content checks say of pictures; `None` is well.
+    pub picture_suggest: Option<Suggest>,
     /// So long after a payment the shipping interface does not find its order (10060001).
     pub ship_lag_seconds: u32,
+}
+
+/// What a content check advises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suggest {
+    /// Nothing is against it.
+    Pass,
+    /// A person should look.
+    Review,
+    /// It must not be shown.
+    Risky,
 }
 
 /// Which key signs callbacks.

@@ -35,7 +35,7 @@ mod wechat;
 
 pub use cos::{CosFault, CosOperation, CosOptions, CosSimulator, CosTrouble};
 pub use error::Error;
-pub use faults::{CallbackKey, Failure, Faults, Loss, ReplyLost, Rotation, Settings};
+pub use faults::{CallbackKey, Failure, Faults, Loss, ReplyLost, Rotation, Settings, Suggest};
 pub use notice::{Notice, Trick};
 pub use options::{Materials, Options};
 pub use pay::BillTrick;

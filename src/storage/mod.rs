@@ -1,6 +1,7 @@
 //! Objects: pictures and files, each written once under a name; may use `model` and `config`.
 //!
-//! An object is kept as a whole and held in memory as a whole, so callers bound what they accept. Objects are data
+//! An object is kept as a whole; small ones are held in memory as a whole, others come in pieces ([`Storage::write`]).
+//! Callers bound what they accept. Objects are data
 //! of strangers: names are parsed ([`ObjectKey`]), and types come from a closed list, never from the uploader.
 //!
 //! **How to add a place to keep them:** a file here with `put`, `get` and `delete`, a variant of [`Storage`], and the
@@ -10,13 +11,17 @@ pub mod cos;
 mod directory;
 mod key;
 mod lake;
+pub mod picture;
 
-pub use cos::Cos;
-pub use directory::Directory;
+pub use cos::{Cos, PostForm, Wanted};
+pub use directory::{Directory, Draft as DirectoryDraft};
 pub use key::{NotAnObjectKey, ObjectKey};
 pub use lake::{Draft, Lake, LakeTable, Published};
 
-use crate::{config, model::time::Clock};
+use crate::{
+    config,
+    model::time::{Clock, Timestamp},
+};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -49,7 +54,7 @@ pub enum Error {
     /// COS did not do as asked.
     #[error("storage::{act} of {key} failed")]
     Cos {
-        /// `put`, `get` or `delete`.
+        /// `put`, `get`, `size`, `write` or `delete`.
         act: &'static str,
         /// Which object.
         key: ObjectKey,
@@ -110,6 +115,34 @@ impl Storage {
             Self::Cos(cos, _) => cos.get(key).await.map_err(failed("get", key)),
         }
     }
+    /// How many bytes an object has, or `None` if there is none of that name.
+    pub async fn size(&self, key: &ObjectKey) -> Result<Option<u64>, Error> {
+        match self {
+            Self::Directory(directory) => directory.size(key).await,
+            Self::Cos(cos, _) => cos.size(key).await.map_err(failed("size", key)),
+        }
+    }
+    /// An object that comes in pieces, of which few are in memory at a time.
+    pub async fn write(&self, key: &ObjectKey) -> Result<Writing, Error> {
+        Ok(match self {
+            Self::Directory(directory) => Writing::Directory(directory.draft(key).await?),
+            Self::Cos(cos, _) => Writing::Cos(cos.writing(key)),
+        })
+    }
+    /// A form by which a client may put one object without us; `None` where objects are on this machine.
+    pub fn form(&self, wanted: &Wanted<'_>) -> Option<PostForm> {
+        match self {
+            Self::Directory(_) => None,
+            Self::Cos(cos, _) => Some(cos.form(wanted)),
+        }
+    }
+    /// An address from which anybody may read the object until then; `None` where objects are on this machine.
+    pub fn lend(&self, key: &ObjectKey, until: Timestamp) -> Option<url::Url> {
+        match self {
+            Self::Directory(_) => None,
+            Self::Cos(cos, _) => Some(cos.lend(key, until)),
+        }
+    }
     /// Delete an object; `false` if there was none.
     pub async fn delete(&self, key: &ObjectKey) -> Result<bool, Error> {
         match self {
@@ -121,6 +154,42 @@ impl Storage {
     pub fn lake(&self) -> Lake {
         match self {
             Self::Directory(directory) | Self::Cos(_, directory) => directory.lake(),
+        }
+    }
+}
+
+/// An object that comes in pieces. It is there when it is ended, and not before.
+#[derive(Debug)]
+pub enum Writing {
+    /// To a folder.
+    Directory(DirectoryDraft),
+    /// To a bucket.
+    Cos(cos::Writing),
+}
+
+impl Writing {
+    /// The next piece.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        match self {
+            Self::Directory(draft) => draft.write(bytes).await,
+            Self::Cos(writing) => writing.write(bytes).await.map_err(failed("write", writing.key())),
+        }
+    }
+    /// The last piece was written: the object is there from now on, also after a power cut.
+    pub async fn end(self) -> Result<(), Error> {
+        match self {
+            Self::Directory(draft) => draft.end().await,
+            Self::Cos(writing) => {
+                let key = writing.key().clone();
+                writing.end().await.map_err(failed("write", &key))
+            }
+        }
+    }
+    /// There will be no object, and nothing is left of it.
+    pub async fn abandon(self) {
+        match self {
+            Self::Directory(draft) => drop(draft),
+            Self::Cos(writing) => writing.abandon().await,
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod pay;
 mod phone;
 mod platform;
 pub mod push;
+pub mod security;
 mod shipping;
 mod token;
 mod transport;

@@ -116,7 +116,7 @@ async fn storm(guards: Guards, enough: impl Fn(&Harm) -> bool) -> Harm {
     let overrides =
         vec![("database.connections_max", CONNECTIONS.to_string()), ("database.acquire_timeout_ms", "3000".to_owned())];
     let way = wire.as_ref().map_or_else(|| url.clone(), |wire| wire.url.clone());
-    let app = TestApp::with(Setup { overrides, guards, database_url: Some(way) }).await;
+    let app = TestApp::with(Setup { overrides, guards, database_url: Some(way), ..Setup::default() }).await;
     let goods = app.goods(100, 100_000).await;
     let buyers = join_all((0..5).map(|number| Shopper::new(&app, &goods, number))).await;
     let (patient, hasty) = buyers.split_at(1);

@@ -52,5 +52,6 @@ mod support;
 mod suspense;
 mod token;
 mod trace;
+mod upload;
 mod user;
 mod verify;

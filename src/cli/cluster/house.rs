@@ -85,7 +85,8 @@ impl House {
         };
         neighbours.push(("redis", redis.as_ref().map_or("-".to_owned(), |(_, url)| after_at(url))));
         let simulator = settings::simulator(&directory)?;
-        let mut text = settings::of(&directory, &simulator, &Addresses { api: address, wechat, metrics: None })?;
+        let mut text =
+            settings::of(&directory, &simulator, &Addresses { api: address, wechat, metrics: None, cos: None })?;
         // The socket is handed over; several nodes behind one nginx drain as in the world.
         text["server"] = serde_json::json!({ "drain_ms": 2000, "shutdown_timeout_ms": 15_000 });
         text["database"] = serde_json::json!({ "url": database.url });

@@ -5,7 +5,7 @@ use super::directory::{Directory, settings_file};
 use crate::{
     app::SystemClock,
     cli::private,
-    simulator::{Options, PushFormat, PushMode, PushTarget, Simulator},
+    simulator::{CosOptions, Options, PushFormat, PushMode, PushTarget, Simulator},
 };
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -41,11 +41,25 @@ pub(in crate::cli) struct Addresses {
     pub(in crate::cli) wechat: SocketAddr,
     /// Figures; several nodes on one machine have none.
     pub(in crate::cli) metrics: Option<SocketAddr>,
+    /// The object store, where objects are not kept in a folder.
+    pub(in crate::cli) cos: Option<SocketAddr>,
+}
+
+/// The simulated COS of this directory.
+pub(in crate::cli) fn cos(directory: &Directory) -> anyhow::Result<CosOptions> {
+    Ok(CosOptions {
+        clock: Arc::new(SystemClock),
+        folder: directory.file("simulator-cos"),
+        bucket: "weizhan-dev-1250000000".to_owned(),
+        region: "ap-guangzhou".to_owned(),
+        secret_id: "AKIDweizhandev000001".to_owned(),
+        secret_key: directory.secret("cos_secret_key", 32)?,
+    })
 }
 
 /// The settings for these addresses, on SQLite; makes the secrets that they name, and tells WeChat where the shop is.
 pub(in crate::cli) fn of(directory: &Directory, simulator: &Simulator, addresses: &Addresses) -> anyhow::Result<Value> {
-    let Addresses { api, wechat, metrics } = *addresses;
+    let Addresses { api, wechat, metrics, cos } = *addresses;
     let metrics = metrics.map(|address| address.to_string()).unwrap_or_default();
     directory.secret("token_key", 64)?;
     directory.secret("data_key", 64)?;
@@ -63,7 +77,7 @@ pub(in crate::cli) fn of(directory: &Directory, simulator: &Simulator, addresses
     };
     let secret = |name: &str| text(directory.secret_file(name));
     let (api_url, wechat_url) = (format!("http://{api}"), format!("http://{wechat}"));
-    Ok(json!({
+    let mut settings = json!({
         "server": { "listen": api, "metrics_listen": metrics, "drain_ms": 0, "shutdown_timeout_ms": 10_000 },
         "limits": {
             "per_ip_per_minute": PLENTY_PER_MINUTE,
@@ -94,7 +108,22 @@ pub(in crate::cli) fn of(directory: &Directory, simulator: &Simulator, addresses
             "public_key_id": materials.public_key_id,
             "public_key_file": text(directory.file("simulator-keys/pub_key.pem"))?,
         },
-    }))
+        "moderation": { "pictures": true, "names": true },
+    });
+    if let Some(address) = cos {
+        let options = self::cos(directory)?;
+        let base_url = format!("http://{address}");
+        settings["storage"]["kind"] = json!("cos");
+        settings["cos"] = json!({
+            "bucket": options.bucket,
+            "region": options.region,
+            "secret_id": options.secret_id,
+            "secret_key_file": secret("cos_secret_key")?,
+            "base_url": base_url,
+            "sts_base_url": base_url,
+        });
+    }
+    Ok(settings)
 }
 
 /// Writes them; gives the file.
@@ -122,7 +151,8 @@ mod tests {
         let directory = Directory::open(&folder.path().join("50% 店?"), "dev", false).expect("opened").expect("free");
         let simulator = simulator(&directory).expect("simulator");
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let addresses = Addresses { api: address(1), wechat: address(2), metrics: Some(address(3)) };
+        let addresses =
+            Addresses { api: address(1), wechat: address(2), metrics: Some(address(3)), cos: Some(address(4)) };
         let settings = of(&directory, &simulator, &addresses).expect("settings");
         let file = write(&directory, &settings).expect("written");
         let load = |purpose| Config::load_for(purpose, Some(&file), std::iter::empty(), &[]);
@@ -139,6 +169,7 @@ mod tests {
             "wechat.apps.0.push_token",
             "wechat.apps.0.push_aes_key",
             "pay.api_v3_key",
+            "cos.secret_key",
         ] {
             assert!(faults.iter().any(|fault| fault.key == key && fault.message.contains("sample")), "{key}");
         }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     app::{App, Role, SystemClock},
     config::Purpose,
+    simulator::{CosSimulator, Simulator},
     telemetry::{self, trace::Traces},
 };
 use anyhow::{Context as _, bail, ensure};
@@ -27,7 +28,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use tokio::task::JoinHandle;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Options of `dev`.
@@ -42,6 +43,9 @@ pub(super) struct Args {
     /// Port of the API; the simulator takes the next one, the metrics the one after that. A port that is taken is replaced by a free one.
     #[arg(long, default_value_t = 8080)]
     port: u16,
+    /// Keep objects in a simulated Tencent COS, on the port after the metrics, instead of a folder.
+    #[arg(long)]
+    cos: bool,
     /// Buy something as a real client would, show each step, and stop.
     #[arg(long)]
     tour: bool,
@@ -104,7 +108,10 @@ impl Shop {
         let metrics_listener = listen(next).await?;
         let metrics = metrics_listener.local_addr()?;
         let simulator = settings::simulator(directory)?;
-        let addresses = Addresses { api, wechat, metrics: Some(metrics) };
+        let next = if args.port == 0 { 0 } else { metrics.port().checked_add(1).unwrap_or(0) };
+        let cos_listener = if args.cos { Some(listen(next).await?) } else { None };
+        let cos = cos_listener.as_ref().map(TcpListener::local_addr).transpose()?;
+        let addresses = Addresses { api, wechat, metrics: Some(metrics), cos };
         let settings = settings::of(directory, &simulator, &addresses)?;
         let sources = sources.over(&settings::write(directory, &settings)?);
         // A tour prints its own lines; only what is wrong may stand between them.
@@ -114,7 +121,12 @@ impl Shop {
 
         let simulator_stop = CancellationToken::new();
         // Not one of the application's tasks: work that is finished at shutdown still asks WeChat.
-        let simulator = TaskTracker::new().spawn(simulator.serve(simulator_listener, simulator_stop.clone()));
+        let stores = match cos_listener {
+            Some(listener) => Some((CosSimulator::new(settings::cos(directory)?)?, listener)),
+            None => None,
+        };
+        let simulator =
+            TaskTracker::new().spawn(simulate(simulator, simulator_listener, stores, simulator_stop.clone()));
         let app = App::open(config, Arc::new(SystemClock), Role::Server(api.to_string())).await?;
         furnish(&app, directory).await?;
         let server = Server::start(app, listener, Some(metrics_listener));
@@ -134,6 +146,17 @@ impl Shop {
         self.traces.finish().await;
         ended.and(stopped(self.simulator).await)
     }
+}
+
+/// WeChat, and COS where there is one.
+async fn simulate(
+    wechat: Simulator,
+    listener: TcpListener,
+    cos: Option<(CosSimulator, TcpListener)>,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let Some((cos, cos_listener)) = cos else { return wechat.serve(listener, stop).await };
+    tokio::try_join!(wechat.serve(listener, stop.clone()), cos.serve(cos_listener, stop)).map(drop)
 }
 
 async fn stopped(simulator: JoinHandle<io::Result<()>>) -> anyhow::Result<()> {

@@ -11,6 +11,11 @@ const LATER: (&str, &str) = (
     "按 Retry-After 稍后重试，写请求用同一个 Idempotency-Key",
     "come back after Retry-After, a write with the same Idempotency-Key",
 );
+const PICTURE: (&str, &str) = (
+    "用 wx.chooseMedia 的 sizeType: [\"compressed\"] 重选，或另存为普通图片",
+    "choose it with sizeType: [\"compressed\"], or save it as a plain picture",
+);
+const CONFIRM: (&str, &str) = ("先上传并确认图片，再写它的 url", "upload and confirm the picture, then name its url");
 const STATE: (&str, &str) = ("看返回的 state，状态变了就按新状态处理", "see state in the answer, and act on that");
 
 const fn line(code: &'static str, zh: &'static str, act: (&'static str, &'static str)) -> Line {
@@ -133,14 +138,21 @@ pub(super) const LINES: &[Line] = &[
         "微信支付拒绝",
         ("对 reason 里的码再运行 weizhan explain", "run weizhan explain with the code in reason"),
     ),
+    line("picture.broken", "图片损坏", PICTURE),
+    line("picture.other_type", "图片类型与声明的不同", ("按真实类型声明", "declare the type it has")),
+    line("picture.polyglot", "文件里除了图片还有别的内容", PICTURE),
+    line("picture.too_large", "图片像素过多", PICTURE),
+    line("picture.unknown", "不是认识的图片类型", ("只收 JPEG、PNG、GIF、静态 WebP", "JPEG, PNG, GIF or still WebP")),
     line("product.category_missing", "没有这个分类", NAME),
     line("product.changed", "商品刚被改过", LOAD),
     line("product.not_found", "没有这个商品", NAME),
+    line("product.picture_missing", "图片还没上传或没确认", CONFIRM),
     line("product.sku_missing", "商品没有这个 SKU", NAME),
     line("reconciliation.day_invalid", "只能对账到昨天，最多往前 90 天", FIX),
     line("refund.not_found", "没有这个退款", NAME),
     line("refund.order_not_found", "没有这个订单", NAME),
     line("refund.order_state_forbids", "订单状态不允许退款", STATE),
+    line("refund.picture_missing", "图片不是自己的，或还没确认", CONFIRM),
     line("refund.retried", "已用新单号重试过", ("看新的退款", "see the new refund")),
     line("refund.state_forbids", "退款状态不允许", STATE),
     line("refund.too_many", "一笔支付最多 50 次退款", ("合并退款", "refund more at once")),
@@ -199,8 +211,28 @@ pub(super) const LINES: &[Line] = &[
         ("重新登录；若不是自己所为，说明令牌泄露", "sign in again; if it was not you, the token leaked"),
     ),
     line("token.revoked", "登录已结束", SIGN_IN),
+    line("upload.busy", "正在检查这个文件", ("过几秒再确认", "confirm again in some seconds")),
+    line("upload.confirmed", "已经确认过，不再收文件", ("新图片用新的上传", "begin another upload")),
+    line("upload.in_use", "图片还在使用", ("先从资料或商品里换掉", "take it out of the profile or product first")),
+    line("upload.judged", "这张图片已有结论", LOAD),
+    line(
+        "upload.malformed",
+        "不是带一个 file 字段的表单",
+        ("wx.uploadFile 的 name 写 file", "call wx.uploadFile with name: \"file\""),
+    ),
+    line("upload.not_found", "没有这个上传，或已过期", ("重新开始上传", "begin another upload")),
+    line("upload.not_received", "文件还没上传", ("先上传再确认", "send the file, then confirm")),
+    line("upload.purpose_not_allowed", "这个账号不能为此用途上传", FIX),
+    line("upload.too_large", "文件为空，或比声明的大", FIX),
+    line(
+        "upload.too_many",
+        "已有 20 个上传等待确认",
+        ("确认或删除旧的，或等半小时", "confirm or remove some, or wait half an hour"),
+    ),
     line("user.app_unknown", "服务器没有配置这个 appid", ("加进 wechat.apps", "add it to wechat.apps")),
+    line("user.avatar_not_found", "头像不是自己上传的图片", CONFIRM),
     line("user.disabled", "账号已停用", ("联系店铺", "speak to the shop")),
+    line("user.nickname_refused", "微信不建议使用这个名字", ("换一个名字", "choose another name")),
     line("user.not_found", "没有这个用户", NAME),
     line("user.phone_taken", "手机号属于别的账号", ("用那个账号登录", "sign in with that account")),
     line("wechat.busy", "微信没有回答", LATER),

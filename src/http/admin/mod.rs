@@ -13,3 +13,4 @@ pub(super) mod staff;
 pub(super) mod stock;
 pub(super) mod suspense;
 pub(super) mod timeline;
+pub(super) mod upload;

@@ -56,6 +56,8 @@ pub(in crate::http) struct StaffRefundView {
     last_error: Option<String>,
     /// The closed refund that this one takes the place of.
     retry_of: Option<RefundId>,
+    /// What the buyer shows of what comes back.
+    picture_urls: Vec<String>,
 }
 
 impl From<Refund> for StaffRefundView {
@@ -67,6 +69,7 @@ impl From<Refund> for StaffRefundView {
             last_sent_ms: refund.last_sent_ms,
             last_error: refund.last_error.clone(),
             retry_of: refund.retry_of,
+            picture_urls: refund.picture_urls(),
             refund: refund.into(),
         }
     }

@@ -177,6 +177,7 @@ pub(in crate::service) async fn give_back(
         last_error: None,
         retry_of: None,
         ended_ms: None,
+        pictures: None,
     };
     tracing::warn!(order.id = %order.id, out_trade_no = fact.out_trade_no, %cause, "money goes back");
     data::refund::insert(session, &refund).await?;

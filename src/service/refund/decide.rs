@@ -11,6 +11,7 @@ use crate::{
         page::{Page, Place},
         payment::Payment,
         refund::{REFUNDS_MAX, Refund, RefundCause, RefundRefusal, RefundState, too_old},
+        upload::{Owner, Purpose},
     },
     service::{
         Error, Fault, attempt,
@@ -19,8 +20,20 @@ use crate::{
         job, payment,
         staff::Clerk,
         token::Buyer,
+        upload,
     },
 };
+
+/// What a buyer asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// How much.
+    pub amount: Fen,
+    /// Why.
+    pub reason: &'a str,
+    /// Pictures of what comes back, which the buyer has uploaded.
+    pub picture_urls: &'a [String],
+}
 
 /// The buyer asks for money back; staff decide. The amount is set aside at once, so that all that is asked for together
 /// never exceeds what was paid.
@@ -29,10 +42,15 @@ pub async fn request(
     buyer: &Buyer,
     key: &IdempotencyKey,
     id: OrderId,
-    amount: Fen,
-    reason: &str,
+    asked: &Asked<'_>,
 ) -> Result<Refund, Error<RefundRefusal>> {
-    let intent = Intent::new(&format!("buyer:{}", buyer.id), "refund.request", key, &(id, amount, reason));
+    let Asked { amount, reason, picture_urls } = *asked;
+    let (actor, name) = (format!("buyer:{}", buyer.id), "refund.request");
+    // Without pictures as ever, so that a request of before an update is known after it.
+    let intent = match picture_urls {
+        [] => Intent::new(&actor, name, key, &(id, amount, reason)),
+        _ => Intent::new(&actor, name, key, &(id, amount, reason, picture_urls)),
+    };
     attempt(|| async {
         let mut session = app.database.write().await?;
         if let Some(refund) = intent.replay::<Refund, RefundRefusal>(&mut session, app.now()).await? {
@@ -40,7 +58,13 @@ pub async fn request(
             return Ok(refund);
         }
         data::order::find_of(&mut session, buyer.id, id).await?.ok_or(RefundRefusal::OrderMissing)?;
-        let wish = Wish { amount, cause: RefundCause::Buyer, reason, retry_of: None };
+        for url in picture_urls {
+            if !upload::attach(app, &mut session, Owner::User(buyer.id), Purpose::Refund, url).await? {
+                return Err(RefundRefusal::PictureMissing.into());
+            }
+        }
+        let pictures = (!picture_urls.is_empty()).then(|| serde_json::to_string(picture_urls).unwrap_or_default());
+        let wish = Wish { amount, cause: RefundCause::Buyer, reason, retry_of: None, pictures: pictures.as_deref() };
         let refund = set_aside(app, &mut session, id, &wish).await?;
         intent.keep(&mut session, &refund).await?;
         session.commit().await?;
@@ -66,7 +90,7 @@ pub async fn start(
             return Ok(refund);
         }
         data::order::find(&mut act, id).await?.ok_or(RefundRefusal::OrderMissing)?;
-        let wish = Wish { amount, cause: RefundCause::Staff, reason, retry_of: None };
+        let wish = Wish { amount, cause: RefundCause::Staff, reason, retry_of: None, pictures: None };
         let refund = set_aside(app, &mut act, id, &wish).await?;
         job::enqueue(app, &mut act, &Work::SendRefund { refund: refund.id }, app.now()).await?;
         intent.keep(&mut act, &refund).await?;
@@ -91,7 +115,7 @@ pub async fn retry(app: &App, clerk: &Clerk, id: RefundId) -> Result<Refund, Err
             return Err(RefundRefusal::Retried.into());
         }
         let (amount, cause, reason) = (closed.amount_fen, closed.cause, closed.reason.as_str());
-        let wish = Wish { amount, cause, reason, retry_of: Some(id) };
+        let wish = Wish { amount, cause, reason, retry_of: Some(id), pictures: closed.pictures.as_deref() };
         let refund = set_aside(app, &mut act, closed.order_id, &wish).await?;
         job::enqueue(app, &mut act, &Work::SendRefund { refund: refund.id }, app.now()).await?;
         let target = format!("order:{}", closed.order_id);
@@ -109,6 +133,7 @@ struct Wish<'a> {
     cause: RefundCause,
     reason: &'a str,
     retry_of: Option<RefundId>,
+    pictures: Option<&'a str>,
 }
 
 async fn set_aside(
@@ -117,7 +142,7 @@ async fn set_aside(
     order_id: OrderId,
     wish: &Wish<'_>,
 ) -> Result<Refund, Error<RefundRefusal>> {
-    let Wish { amount, cause, reason, retry_of } = *wish;
+    let Wish { amount, cause, reason, retry_of, pictures } = *wish;
     if !data::order::hold_refund(session, order_id, amount).await? {
         let order = data::order::find(session, order_id).await?.ok_or(RefundRefusal::OrderMissing)?;
         let left = order.total_fen.minus(order.refund_held_fen).unwrap_or_default();
@@ -157,6 +182,7 @@ async fn set_aside(
         last_error: None,
         retry_of,
         ended_ms: None,
+        pictures: pictures.map(str::to_owned),
     };
     if data::refund::insert(session, &refund).await? {
         Ok(refund)

@@ -4,6 +4,6 @@ mod decide;
 mod learn;
 mod send;
 
-pub use decide::{approve, list, reject, request, retry, start};
+pub use decide::{Asked, approve, list, reject, request, retry, start};
 pub use learn::{fact, learn};
 pub use send::{poll, send};

@@ -8,6 +8,7 @@ const TRICKS = ["foreign_key", "tampered", "stale", "unknown_serial", "unsigned"
 const CHOICES = {
   forge: [["", "normal"], ...TRICKS.map((name) => [name, `trick_${name}`])],
   refund_result: [["", "normal"], ["ABNORMAL", "ABNORMAL"], ["CLOSED", "CLOSED"]],
+  picture_suggest: [["", "normal"], ["review", "suggest_review"], ["risky", "suggest_risky"]],
   callback_key: ["public_key", "certificate", "mixed"].map((name) => [name, `key_${name}`]),
   rotation: ["before", "listed", "signing", "over"].map((name) => [name, `rotation_${name}`]),
 };

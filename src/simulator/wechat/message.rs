@@ -26,7 +26,7 @@ const RISKY_WORD: &str = "违规";
 const REVIEW_WORD: &str = "疑似";
 
 /// Whose openid that is within that mini-program: 40003 for anybody else.
-fn check_openid(ledger: &Ledger, appid: &str, openid: &str) -> Result<(), Errcode> {
+pub(super) fn check_openid(ledger: &Ledger, appid: &str, openid: &str) -> Result<(), Errcode> {
     let user = ledger.user_of_openid(openid).ok_or(Errcode(40003))?;
     let fits = user.accounts.get(appid).is_some_and(|account| account.openid == openid);
     if fits { Ok(()) } else { Err(Errcode(40003)) }

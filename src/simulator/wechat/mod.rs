@@ -3,6 +3,7 @@
 //!
 //! Failures are HTTP 200 with an `errcode`, as there; `errmsg` ends with a request id that nobody should read.
 
+mod media;
 mod message;
 mod shipping;
 mod token;
@@ -53,6 +54,7 @@ pub(in crate::simulator) fn errcode(code: i64) -> Json<Value> {
         40001 => "invalid credential, access_token is invalid or not latest",
         40002 => "invalid grant_type",
         40003 => "invalid openid",
+        40004 => "invalid media type",
         40013 => "invalid appid",
         40029 => "invalid code",
         40125 => "invalid appsecret",
@@ -94,6 +96,7 @@ pub(in crate::simulator) fn routes() -> Router<Simulator> {
         .route("/wxa/business/getuserphonenumber", post(phone_number).fallback(only_post))
         .route("/cgi-bin/message/subscribe/send", post(message::send).fallback(only_post))
         .route("/wxa/msg_sec_check", post(message::check_text).fallback(only_post))
+        .route("/wxa/media_check_async", post(media::check).fallback(only_post))
         .route("/wxa/getwxacodeunlimit", post(message::draw_code).fallback(only_post))
         .route("/wxa/sec/order/upload_shipping_info", post(shipping::upload).fallback(only_post))
         .route("/wxa/sec/order/get_order", post(shipping::find).fallback(only_post))

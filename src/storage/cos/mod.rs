@@ -9,6 +9,7 @@
 
 mod call;
 mod error;
+mod multipart;
 mod policy;
 pub mod sign;
 pub mod tc3;
@@ -17,6 +18,7 @@ mod tests;
 pub mod xml;
 
 pub use error::{Failure, Refusal};
+pub use multipart::Writing;
 pub use policy::{PostForm, Wanted};
 
 use super::{Error, Object, ObjectKey};
@@ -115,6 +117,17 @@ impl Cos {
         }
         same(header(response.headers(), "x-cos-hash-crc64ecma"), CRC64.checksum(&bytes))?;
         Ok(Some(Object { bytes: bytes.freeze(), content_type: key.content_type() }))
+    }
+
+    /// HEAD Object: how many bytes it has.
+    pub(super) async fn size(&self, key: &ObjectKey) -> Result<Option<u64>, Failure> {
+        match self.call(&Call::new(Method::HEAD, key.as_str())).await {
+            Err(failure) if failure.is_missing() => Ok(None),
+            answer => {
+                let length = header(answer?.headers(), "content-length").and_then(|text| text.parse().ok());
+                length.map(Some).ok_or(Failure::Unexpected("COS did not tell the size of an object"))
+            }
+        }
     }
 
     /// DELETE Object; `false` if there was none a moment before, which COS itself does not tell.

@@ -39,6 +39,10 @@ impl Content {
             _ => None,
         }
     }
+    /// The fields within a field.
+    pub fn within(&self, name: &str) -> Option<Self> {
+        self.0.get(name)?.as_object().cloned().map(Self)
+    }
     /// All of it as JSON.
     pub fn json(&self) -> String {
         serde_json::to_string(&self.0).unwrap_or_default()

@@ -7,10 +7,12 @@
 //! it does.
 
 mod content;
+mod media;
 pub mod packet;
 mod trade;
 
 pub use content::Content;
+pub use media::MediaEvent;
 pub use trade::{Trade, TradeEvent};
 
 use super::{App, Wechat};

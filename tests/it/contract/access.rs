@@ -62,6 +62,13 @@ pub const TABLE: &[(&str, Who)] = &[
     ("staff.product.create", PRODUCT_WRITE),
     ("staff.product.view", PRODUCT_WRITE),
     ("staff.product.change", PRODUCT_WRITE),
+    ("staff.upload.begin", PRODUCT_WRITE),
+    ("staff.upload.send", PRODUCT_WRITE),
+    ("staff.upload.confirm", PRODUCT_WRITE),
+    ("staff.upload.remove", PRODUCT_WRITE),
+    ("staff.upload.held", PRODUCT_WRITE),
+    ("staff.upload.allow", PRODUCT_WRITE),
+    ("staff.upload.block", PRODUCT_WRITE),
     ("staff.stock.adjust", STOCK_WRITE),
     ("staff.order.list", ORDER_READ),
     ("staff.order.view", ORDER_READ),
@@ -106,6 +113,11 @@ pub const TABLE: &[(&str, Who)] = &[
     ("cart.list", Who::Buyer),
     ("cart.put", Who::Buyer),
     ("cart.remove", Who::Buyer),
+    ("upload.begin", Who::Buyer),
+    ("upload.send", Who::Buyer),
+    ("upload.confirm", Who::Buyer),
+    ("upload.view", Who::Buyer),
+    ("upload.remove", Who::Buyer),
     ("address.list", Who::Buyer),
     ("address.add", Who::Buyer),
     ("address.change", Who::Buyer),
@@ -198,7 +210,7 @@ async fn what_is_anothers_is_not_there() {
         assert_eq!((anns.status, anns.code()), (nothing.status, nothing.code()), "{id}");
         assert_eq!(anns.body()["detail"], nothing.body()["detail"], "{id}");
     }
-    assert_eq!(tried, 9);
+    assert_eq!(tried, 13);
     assert_eq!(changed(&before, &dump(&world.app.app.database).await), Vec::<String>::new());
     world.end().await;
 }
@@ -236,6 +248,9 @@ async fn the_right_alone_is_enough() {
                 clerks[name].clone()
             }
         };
+        if *id == "staff.upload.begin" {
+            world.hand_over_upload().await;
+        }
         let answer = world.call(id).send(&caller).await;
         assert!(answer.status.is_success(), "{id} as {who:?}: {}", answer.text);
     }

@@ -28,6 +28,7 @@ use weizhan::{
         suspense::SuspenseRefusal,
         throttle::ThrottleRefusal,
         token::TokenRefusal,
+        upload::UploadRefusal,
         user::UserRefusal,
     },
     service::Error,
@@ -59,6 +60,7 @@ const REASONS: &[Reasons] = &[
     ("SuspenseRefusal", SuspenseRefusal::CODES),
     ("ThrottleRefusal", ThrottleRefusal::CODES),
     ("TokenRefusal", TokenRefusal::CODES),
+    ("UploadRefusal", UploadRefusal::CODES),
     ("UserRefusal", UserRefusal::CODES),
 ];
 

@@ -1,10 +1,13 @@
 //! A shop in which every operation has something to be called on, and the call for each.
 
 use super::openapi::{Operation, operations};
-use crate::support::{
-    app::{APPS, MCHID, START, TestApp},
-    client::{Answer, Client, Request, User},
-    shop::Goods,
+use crate::{
+    support::{
+        app::{APPS, MCHID, START, TestApp},
+        client::{Answer, Client, Request, User},
+        shop::Goods,
+    },
+    upload::{self, Store, files},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -52,6 +55,8 @@ pub struct World {
     /// Of a paid order that the shop does not know as paid: one to be repaired and one to be dismissed.
     differences: [String; 2],
     phone_code: String,
+    /// One to be sent and confirmed; two that WeChat is not sure of; one of staff, which the test hands to a clerk.
+    uploads: [String; 4],
 }
 
 /// A request that would succeed, were it sent by whom it is for.
@@ -137,6 +142,20 @@ async fn differences(app: &TestApp, ann: &User, goods: &Goods) -> [String; 2] {
     ids
 }
 
+/// Uploads of Ann's and one of staff.
+async fn uploads(app: &TestApp, ann: &User) -> [String; 4] {
+    let file = files::png(8, 8);
+    let mut held = [String::new(), String::new()];
+    for id in &mut held {
+        *id = text(&upload::upload(app, Store::Directory, ann, "avatar", "image/png", &file).await["id"]);
+        app.spoil(&format!("UPDATE uploads SET verdict = 'review' WHERE id = {id}")).await;
+    }
+    let fresh = text(&upload::begin(ann, "avatar", "image/png", 4_096).await["id"]);
+    let of_staff = text(&upload::begin(&app.owner().await.client, "product", "image/png", 4_096).await["id"]);
+    let [first, second] = held;
+    [fresh, first, second, of_staff]
+}
+
 impl World {
     /// The shop and Ann.
     pub async fn new() -> Self {
@@ -163,6 +182,7 @@ impl World {
         rows.commit().await.expect("commit");
         app.spoil(&format!("UPDATE jobs SET state = 'dead' WHERE id = {job}")).await;
         let phone_code = app.simulator.phone_code(APPS[0].0, "ann").expect("code");
+        let uploads = uploads(&app, &ann).await;
         let operations = operations().into_iter().map(|one| (one.id.clone(), one)).collect();
         Self {
             app,
@@ -179,7 +199,14 @@ impl World {
             job: job.to_string(),
             differences,
             phone_code,
+            uploads,
         }
+    }
+
+    /// The upload of staff belongs to the one who may do nothing but change products.
+    pub async fn hand_over_upload(&self) {
+        let clerk = "SELECT id FROM staff WHERE permissions = 'product.write'";
+        self.app.spoil(&format!("UPDATE uploads SET owner_id = ({clerk}) WHERE owner = 'staff'")).await;
     }
 
     /// Try what was given up once more, and end.
@@ -226,6 +253,10 @@ impl World {
             "address.change" | "address.remove" => &self.spare_address,
             "staff.setting.change" | "staff.setting.history" => "order.unpaid_minutes",
             "staff.flag.put" | "staff.flag.remove" | "staff.flag.history" => "new_cart",
+            "upload.send" | "upload.confirm" | "upload.view" | "upload.remove" => &self.uploads[0],
+            "staff.upload.allow" => &self.uploads[1],
+            "staff.upload.block" => &self.uploads[2],
+            "staff.upload.send" | "staff.upload.confirm" | "staff.upload.remove" => &self.uploads[3],
             "object.view" => "no/such.png",
             _ => &self.pending,
         }
@@ -250,6 +281,8 @@ impl World {
                 json!({ "lines": [{ "sku_id": self.goods.sku_id, "qty": 1 }], "address_id": self.address })
             }
             "refund.request" | "staff.refund.start" => json!({ "amount_fen": 2, "reason": "破了" }),
+            "upload.begin" => json!({ "purpose": "avatar", "content_type": "image/png", "bytes": 4096 }),
+            "staff.upload.begin" => json!({ "purpose": "product", "content_type": "image/png", "bytes": 4096 }),
             "staff.category.create" => json!({ "name": "红茶" }),
             "staff.product.create" => product,
             "staff.product.change" => json!({ "version": 1, "product": product }),
@@ -302,6 +335,10 @@ impl Call {
     /// Send it.
     pub async fn send(&self, client: &Client) -> Answer {
         let request = self.request(client);
+        if self.operation.id.ends_with("upload.send") {
+            let (header, body) = upload::form(&json!({}), "image/png", &files::png(8, 8));
+            return request.header("content-type", &header).body(body).send().await;
+        }
         match &self.body {
             Some(body) => request.json(body).send().await,
             None => request.send().await,

@@ -13,6 +13,7 @@ mod orders;
 mod people;
 mod reconcile;
 mod session;
+mod uploads;
 
 use crate::support::app::{START, TestApp};
 use weizhan::{data::Session, model::time::Timestamp};

@@ -152,6 +152,7 @@ async fn money_that_goes_back_comes_back() {
         last_error: None,
         retry_of: Some(RefundId(LARGE - 1)),
         ended_ms: None,
+        pictures: Some("[\"/objects/refund/a.jpg\"]".into()),
     };
     assert!(data::refund::insert(&mut rows, &refund).await.unwrap());
     let twin = Refund { id: RefundId(1), out_refund_no: "R2".into(), ..refund.clone() };

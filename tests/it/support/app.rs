@@ -30,7 +30,7 @@ use weizhan::{
         time::{Clock, FixedClock, Timestamp},
     },
     service,
-    simulator::{NewUser, Options, Simulator},
+    simulator::{CosOptions, CosSimulator, NewUser, Options, Simulator},
 };
 
 /// The mini-programs of the tests.
@@ -65,6 +65,8 @@ pub struct TestApp {
     pub base: String,
     /// Where the simulator listens.
     pub simulator_base: String,
+    /// The object store, if it is one.
+    pub cos: Option<CosSimulator>,
     http: reqwest::Client,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -81,6 +83,8 @@ pub struct Setup {
     pub guards: Guards,
     /// A database that is reached some other way, by its URL.
     pub database_url: Option<String>,
+    /// Objects are kept in a simulated COS instead of a folder.
+    pub cos: bool,
 }
 
 impl TestApp {
@@ -108,6 +112,13 @@ impl TestApp {
             None => database_url(&folder).await,
         };
         let mut overrides = settings(&simulator, &url, &simulator_base, &base, &folder.path().join("objects"));
+        let mut cos = None;
+        if setup.cos {
+            let (listener, base) = listen().await;
+            let (options, settings) = bucket(clock.clone(), &base, folder.path().join("cos"));
+            overrides.extend(settings);
+            cos = Some((CosSimulator::new(options).expect("simulated COS"), listener));
+        }
         overrides.extend(setup.overrides);
         let config = Config::load(None, std::iter::empty(), &overrides).expect("the settings of tests are right");
         let database = Database::open_guarded(&config.database, setup.guards.database).await.expect("database");
@@ -116,10 +127,20 @@ impl TestApp {
         let tasks = TaskTracker::new();
         tasks.spawn(async move { weizhan::http::serve(&served, listener).await.expect("serve") });
         tasks.spawn(async move { simulated.serve(simulator_listener, stopped).await.expect("simulator") });
+        let store = cos.as_ref().map(|(store, _)| store.clone());
+        if let Some((cos, listener)) = cos {
+            let stopped = stop.clone();
+            tasks.spawn(async move { cos.serve(listener, stopped).await.expect("simulated COS") });
+        }
         tasks.close();
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().expect("client");
         let ended = AtomicBool::new(false);
-        Self { app, simulator, clock, base, simulator_base, http, stop, tasks, ended, _folder: folder }
+        Self { app, simulator, clock, base, simulator_base, cos: store, http, stop, tasks, ended, _folder: folder }
+    }
+
+    /// Somebody who talks to another server, by its address.
+    pub fn client_of(&self, base: &str) -> Client {
+        Client::new(self.http.clone(), base)
     }
 
     /// A client that has not signed in.
@@ -246,6 +267,29 @@ async fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
     let base = format!("http://{}", listener.local_addr().expect("address"));
     (listener, base)
+}
+
+/// A simulated COS at this address, and the settings that reach it.
+fn bucket(clock: Arc<FixedClock>, base: &str, folder: PathBuf) -> (CosOptions, Vec<(&'static str, String)>) {
+    let options = CosOptions {
+        clock,
+        folder,
+        bucket: "shop-1250000000".to_owned(),
+        region: "ap-guangzhou".to_owned(),
+        secret_id: "AKIDtests00000000001".to_owned(),
+        secret_key: "r8Kq2Vw5Zx1Nb7Tm4Jd9Hs3Lf6Pg0Yc".to_owned(),
+    };
+    let settings = vec![
+        ("storage.kind", "cos".to_owned()),
+        ("cos.bucket", options.bucket.clone()),
+        ("cos.region", options.region.clone()),
+        ("cos.secret_id", options.secret_id.clone()),
+        ("cos.secret_key", options.secret_key.clone()),
+        ("cos.base_url", base.to_owned()),
+        ("cos.sts_base_url", base.to_owned()),
+        ("cos.retry_ms", "1".to_owned()),
+    ];
+    (options, settings)
 }
 
 /// A database of its own on the back end of this run.

@@ -92,6 +92,10 @@ impl Request {
     pub async fn send(self) -> Answer {
         self.try_send().await.expect("an answer")
     }
+    /// Send it; the body of the answer has not been read.
+    pub async fn fetch(self) -> reqwest::Result<reqwest::Response> {
+        self.0.send().await
+    }
     /// Send it; there may be no answer.
     pub async fn try_send(self) -> reqwest::Result<Answer> {
         let response = self.0.send().await?;

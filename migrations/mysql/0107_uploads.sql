@@ -1,0 +1,33 @@
+-- Pictures that somebody sends: allowed, then looked at and kept, in the end removed. What the columns of time mean stands in
+-- the model. A pending upload has one of its owner's slots, any other has its own id there: nobody has more pending than slots.
+CREATE TABLE uploads (
+    id            BIGINT NOT NULL,
+    owner         VARCHAR(8) NOT NULL,
+    owner_id      BIGINT NOT NULL,
+    slot          BIGINT NOT NULL,
+    appid         VARCHAR(32) NOT NULL,
+    purpose       VARCHAR(16) NOT NULL,
+    content_type  VARCHAR(32) NOT NULL,
+    draft_key     VARCHAR(200) NOT NULL,
+    object_key    VARCHAR(200) NOT NULL,
+    thumbnail_key VARCHAR(200) NOT NULL,
+    bytes         BIGINT NOT NULL,
+    width         BIGINT NOT NULL,
+    height        BIGINT NOT NULL,
+    state         VARCHAR(16) NOT NULL,
+    draft_left    BOOLEAN NOT NULL,
+    attached      BOOLEAN NOT NULL,
+    verdict       VARCHAR(16) NOT NULL,
+    trace_id      VARCHAR(64) NOT NULL,
+    claimed_ms    BIGINT NOT NULL,
+    expires_ms    BIGINT NOT NULL,
+    created_ms    BIGINT NOT NULL,
+    updated_ms    BIGINT NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY uploads_owner (owner, owner_id, slot),
+    UNIQUE KEY uploads_object_key (object_key),
+    UNIQUE KEY uploads_thumbnail_key (thumbnail_key),
+    KEY uploads_expires (state, expires_ms),
+    KEY uploads_verdict (verdict, id),
+    KEY uploads_trace (trace_id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
