@@ -88,7 +88,7 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         match args.kind {
-            Kind::Load => measure(cores, time).await,
+            Kind::Load => Box::pin(measure(cores, time)).await,
             Kind::Abuse => Box::pin(abuse::measure(cores, time)).await,
         }
     })

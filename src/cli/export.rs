@@ -81,7 +81,7 @@ mod with_parquet {
         .await;
         bar.finish_and_clear();
         let exported = exported?;
-        Ok(format!("{}\n{} is in {}", as_table(&exported), args.table, lake.root().join(args.table.word()).display()))
+        Ok(format!("{}\n{} is in {}", as_table(&exported), args.table, lake.place(args.table.word())))
     }
 
     fn as_table(exported: &[Exported]) -> String {

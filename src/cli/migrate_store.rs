@@ -58,7 +58,7 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     let mut source = Source::open(&from, &SystemClock).await.context("--from")?;
     let tables = source.tables().to_vec();
     let (mut target, held) = if args.compare {
-        let target = Target::filled(&to, &source).await.context("--to")?;
+        let target = Target::filled(&to, source.schema()).await.context("--to")?;
         let mut held = Vec::new();
         for table in &tables {
             let bar = bar("read", table, source.count(table).await?)?;
@@ -67,7 +67,7 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
         }
         (target, held)
     } else {
-        let mut target = Target::open(&to, &source).await.context("--to")?;
+        let mut target = Target::open(&to, source.schema()).await.context("--to")?;
         if target.began_before {
             println!("a copy before this one was not finished: it is started over");
         }
@@ -96,7 +96,7 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     let database = Database::open(&to).await.context("--to")?;
     let verified = verify::on(&database, false).await;
     database.close().await;
-    println!("objects (pictures) are not rows: they stay in storage.directory");
+    println!("objects (pictures) are not rows: they stay where storage keeps them");
     verified
 }
 

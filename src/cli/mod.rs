@@ -10,6 +10,7 @@
 //! also works on the directory of `weizhan dev`.
 
 mod admin;
+mod backup;
 mod chaos;
 mod check;
 #[cfg(unix)]
@@ -35,6 +36,7 @@ mod server;
 mod signal;
 mod simulator;
 mod sources;
+mod storage;
 pub mod tour;
 mod verify;
 
@@ -73,6 +75,12 @@ enum Command {
     Migrate,
     /// Copy all rows into an empty database of either kind, compare both, and verify the copy.
     MigrateStore(migrate_store::Args),
+    /// Write rows and objects as they are at this moment into one sealed file; the shop may be open.
+    Backup(backup::Args),
+    /// Read a backup into an empty database and the storage, and verify what arrived.
+    Restore(backup::RestoreArgs),
+    /// The storage of objects: whether rows and objects fit together.
+    Storage(storage::Args),
     /// Show the settings as `serve` would read them, without secrets, and every fault in them.
     Check,
     /// Ask everything a deployment stands on whether it is well, and say what to do; exits 1 when something is not.
@@ -128,6 +136,9 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Chaos(args) => Box::pin(chaos::run(args, &sources)).await,
         Command::Migrate => migrate::run(&sources).await,
         Command::MigrateStore(args) => migrate_store::run(args, &sources).await,
+        Command::Backup(args) => Box::pin(backup::run(args, &sources)).await,
+        Command::Restore(args) => Box::pin(backup::restore(args, &sources)).await,
+        Command::Storage(args) => storage::run(args, &sources).await,
         Command::Check => check::run(&sources),
         Command::Doctor(args) => doctor::run(args, &sources).await,
         Command::Explain(args) => explain::run(&args),

@@ -185,7 +185,7 @@ impl Check {
     }
 
     fn keys(&mut self, config: &Config) {
-        let Config { database, cache, auth, privacy, .. } = config;
+        let Config { database, cache, storage, auth, privacy, .. } = config;
         self.demand(!database.url.is_empty(), "database.url", "is not set (nor database.url_file)");
         for (key, url) in [("database.url", &database.url), ("cache.redis_url", &cache.redis_url)] {
             // Not `is_sample`: a host or a database may well be called "example".
@@ -196,6 +196,9 @@ impl Check {
         self.strong("privacy.data_key", &privacy.data_key);
         let apart = auth.token_key.is_empty() || auth.token_key != privacy.data_key;
         self.demand(apart, "privacy.data_key", "differs from auth.token_key, so that losing one does not lose both");
+        if !storage.backup_key.is_empty() {
+            self.strong("storage.backup_key", &storage.backup_key);
+        }
         if !auth.previous_token_key.is_empty() {
             self.strong("auth.previous_token_key", &auth.previous_token_key);
         }

@@ -35,11 +35,12 @@ impl Config {
     }
 
     fn secrets(&mut self) -> Vec<Place<'_>> {
-        let Self { database, cache, cos, auth, privacy, wechat, pay, .. } = self;
+        let Self { database, cache, storage, cos, auth, privacy, wechat, pay, .. } = self;
         let mut all = Vec::new();
         let mut place = |key: &str, secret, file| all.push(Place { key: key.to_owned(), secret, file });
         place("database.url", &mut database.url, &database.url_file);
         place("cache.redis_url", &mut cache.redis_url, &cache.redis_url_file);
+        place("storage.backup_key", &mut storage.backup_key, &storage.backup_key_file);
         place("cos.secret_key", &mut cos.secret_key, &cos.secret_key_file);
         place("cos.cdn_key", &mut cos.cdn_key, &cos.cdn_key_file);
         place("auth.token_key", &mut auth.token_key, &auth.token_key_file);

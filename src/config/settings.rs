@@ -263,8 +263,13 @@ pub struct Cache {
 pub struct Storage {
     /// Where objects are kept.
     pub kind: StorageKind,
-    /// Folder of a [`StorageKind::Directory`], and of tables for other programs.
+    /// Folder of a [`StorageKind::Directory`], and of what is written before it goes into a bucket.
     pub directory: PathBuf,
+    /// Seals backups, or empty.
+    pub backup_key: Secret,
+    /// File that holds `backup_key`.
+    #[serde(deserialize_with = "path_or_empty")]
+    pub backup_key_file: Option<PathBuf>,
 }
 
 /// Where objects are kept.

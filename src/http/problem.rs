@@ -69,6 +69,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("http.not_found", 404, "there is nothing at this address"),
     ("http.method_not_allowed", 405, "this address does not take this method"),
     ("http.body_too_large", 413, "the body is too large"),
+    ("http.range_not_satisfiable", 416, "the object has nothing of that part"),
     ("http.body_timeout", 408, "the body took too long to arrive"),
     ("http.body_unreadable", 400, "the body broke off"),
     ("http.not_json", 415, "the body must be application/json"),

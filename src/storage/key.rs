@@ -23,6 +23,11 @@ impl ObjectKey {
             && text.split('/').all(|segment| !segment.is_empty() && !segment.starts_with('.'));
         if good { Ok(Self(text.to_owned())) } else { Err(NotAnObjectKey) }
     }
+    /// A name that no request can say, or that of a file of this machine: its parts are those of names that were parsed, or
+    /// one without a slash.
+    pub(super) fn hidden(area: &str, name: &str) -> Self {
+        Self(format!("{area}{name}"))
+    }
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

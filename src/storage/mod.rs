@@ -1,22 +1,29 @@
 //! Objects: pictures and files, each written once under a name; may use `model` and `config`.
 //!
-//! An object is kept as a whole; small ones are held in memory as a whole, others come in pieces ([`Storage::write`]).
-//! Callers bound what they accept. Objects are data
-//! of strangers: names are parsed ([`ObjectKey`]), and types come from a closed list, never from the uploader.
+//! An object is kept as a whole; small ones are held in memory as a whole, others come and go in pieces
+//! ([`Storage::write`], [`Storage::read`]). Callers bound what they accept. Objects are data of strangers: names are parsed
+//! ([`ObjectKey`]), and types come from a closed list, never from the uploader. What is kept beside them and never served
+//! has an [`Area`] of its own.
 //!
-//! **How to add a place to keep them:** a file here with `put`, `get` and `delete`, a variant of [`Storage`], and the
+//! **How to add a place to keep them:** a file here with what [`Storage`] asks of one, a variant of it, and the
 //! choice in [`Storage::open`]. A `put` that returned must outlive a power cut.
 
+mod area;
 pub mod cos;
 mod directory;
 mod key;
 mod lake;
 pub mod picture;
+mod read;
+mod sealed;
 
+pub use area::{Area, file};
 pub use cos::{Cos, PostForm, Wanted};
 pub use directory::{Directory, Draft as DirectoryDraft};
 pub use key::{NotAnObjectKey, ObjectKey};
 pub use lake::{Draft, Lake, LakeTable, Published};
+pub use read::{Found, Reading};
+pub use sealed::{FRAME_BYTES, SealedReading, SealedWriting, Unsealed};
 
 use crate::{
     config,
@@ -54,7 +61,7 @@ pub enum Error {
     /// COS did not do as asked.
     #[error("storage::{act} of {key} failed")]
     Cos {
-        /// `put`, `get`, `size`, `write` or `delete`.
+        /// `put`, `get`, `size`, `write`, `list` or `delete`.
         act: &'static str,
         /// Which object.
         key: ObjectKey,
@@ -87,7 +94,7 @@ pub struct Object {
 pub enum Storage {
     /// A folder on this machine.
     Directory(Directory),
-    /// A bucket, and the folder for tables, which leave it in no other way yet.
+    /// A bucket, and the folder for what is written before it goes there.
     Cos(Cos, Directory),
 }
 
@@ -129,11 +136,42 @@ impl Storage {
             Self::Cos(cos, _) => Writing::Cos(cos.writing(key)),
         })
     }
+    /// Names and bytes of all objects below a prefix, which ends with a slash or is empty; what is never served is left out
+    /// unless it is asked for. A name need not be an [`ObjectKey`]. Of a bucket it is what COS knew a moment ago.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, Error> {
+        match self {
+            Self::Directory(directory) => directory.list(prefix).await,
+            Self::Cos(cos, _) => {
+                let listed = cos.list_all(prefix).await;
+                listed.map_err(|source| Error::Cos { act: "list", key: ObjectKey::hidden(prefix, ""), source })
+            }
+        }
+    }
+    /// A file of this machine as an object, never in memory as a whole; `told` hears how many bytes more are there. On COS
+    /// an upload of it that was broken off is gone on with.
+    pub async fn put_file(
+        &self,
+        key: &ObjectKey,
+        path: &std::path::Path,
+        told: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<(), Error> {
+        match self {
+            Self::Directory(directory) => directory.put_file(key, path, told).await,
+            Self::Cos(cos, _) => cos.put_file(key, path, told).await,
+        }
+    }
     /// A form by which a client may put one object without us; `None` where objects are on this machine.
     pub fn form(&self, wanted: &Wanted<'_>) -> Option<PostForm> {
         match self {
             Self::Directory(_) => None,
             Self::Cos(cos, _) => Some(cos.form(wanted)),
+        }
+    }
+    /// Where readers get an object, if not from this server; an address that is signed is good from this time on.
+    pub fn public_url(&self, key: &ObjectKey, now: Timestamp) -> Option<url::Url> {
+        match self {
+            Self::Directory(_) => None,
+            Self::Cos(cos, _) => cos.public_url(key, now),
         }
     }
     /// An address from which anybody may read the object until then; `None` where objects are on this machine.
@@ -153,7 +191,8 @@ impl Storage {
     /// Where tables for other programs are kept. Nothing of it can be named by an [`ObjectKey`], and so be served.
     pub fn lake(&self) -> Lake {
         match self {
-            Self::Directory(directory) | Self::Cos(_, directory) => directory.lake(),
+            Self::Directory(directory) => directory.lake(),
+            Self::Cos(_, directory) => directory.lake().of_bucket(self),
         }
     }
 }

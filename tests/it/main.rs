@@ -48,6 +48,7 @@ mod serve;
 mod setting;
 mod shipment;
 mod stock;
+mod storage;
 mod support;
 mod suspense;
 mod token;

@@ -63,7 +63,7 @@ pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
         }
         bail!("another weizhan dev is using {place}; stop it or name another directory with --data");
     };
-    let shop = Shop::open(&directory, &args, sources).await?;
+    let shop = Box::pin(Shop::open(&directory, &args, sources)).await?;
     let target = target(url(shop.api)?, url(shop.wechat)?, &password_file(&args.data))?;
     if !args.tour {
         let moved = (shop.api.port() != args.port && args.port != 0).then_some(args.port);

@@ -81,6 +81,11 @@ pub(super) const LINES: &[Line] = &[
     line("http.not_found", "地址不存在", ("对照 /docs", "compare with /docs")),
     line("http.not_json", "Content-Type 不是 application/json", ("设置 content-type", "set content-type")),
     line(
+        "http.range_not_satisfiable",
+        "要的那一段超出对象",
+        ("看 Content-Range 里的总长，或不带 Range 重取", "see the size in Content-Range, or ask without a Range"),
+    ),
+    line(
         "idempotency.key_missing",
         "缺少 Idempotency-Key",
         ("每个意图生成一个 16 到 255 个可见字符的键", "make a key of 16 to 255 visible characters for each intention"),

@@ -1,6 +1,8 @@
 //! Values of whatever column, and the sum over rows.
 
+use super::Chunk;
 use aws_lc_rs::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
 
 /// A value as both drivers can give and take it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +14,7 @@ pub(super) enum Cell {
 }
 
 /// How many rows, and what is in them; the order of rows does not count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digest {
     /// Rows.
     pub rows: u64,
@@ -60,6 +62,11 @@ impl Digest {
             let part = part.try_into().map_or(0, u64::from_be_bytes);
             *sum = sum.wrapping_add(part);
         }
+    }
+
+    /// The rows of a chunk more.
+    pub fn add_all(&mut self, chunk: &Chunk) {
+        chunk.0.iter().for_each(|row| self.add(row));
     }
 
     /// The beginning of it, for people.

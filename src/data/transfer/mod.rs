@@ -1,4 +1,4 @@
-//! All rows of one database into another, of either dialect, and whether they arrived.
+//! All rows of one database into another, of either dialect, or into a file and back, and whether they arrived.
 //!
 //! Nothing here knows a table by name: what there is comes from the schema of the database, so a table that is added later
 //! is copied too. Rows travel in chunks in the order of the primary key, so memory is bounded however large a table is. Both
@@ -8,13 +8,17 @@
 //! (`refuse_unfinished`). A copy that was killed is started over by the next.
 
 mod cell;
+mod chunk;
 mod link;
+mod mention;
 mod shape;
 mod source;
 mod target;
 
 pub use cell::Digest;
-pub use shape::Table;
+pub use chunk::Chunk;
+pub use mention::{Mention, mentions};
+pub use shape::{Schema, Table};
 pub use source::Source;
 pub use target::Target;
 
@@ -38,7 +42,8 @@ pub(super) async fn refuse_unfinished(database: &Database) -> Result<(), Error> 
     match database.read().await?.number(MARKED, ()).await? {
         0 => Ok(()),
         _ => Err(Error::Unfit(
-            "a copy into this database was not finished: run weizhan migrate-store once more".to_owned(),
+            "a copy into this database was not finished: run weizhan migrate-store or weizhan restore once more"
+                .to_owned(),
         )),
     }
 }

@@ -6,12 +6,14 @@ use super::{
     link::{Link, Wire},
 };
 use crate::data::Error;
+use serde::{Deserialize, Serialize};
 
 /// Our own list of migrations is made by the migrations of each side.
 const LEFT_OUT: [&str; 2] = ["migrations", MARK];
 
 /// What a column holds, whatever each dialect calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Sort {
     Integer,
     Text,
@@ -19,7 +21,7 @@ pub(super) enum Sort {
 }
 
 /// A table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// Its name.
     pub name: String,
@@ -61,6 +63,49 @@ impl Table {
     pub(super) fn insert(&self, rows: usize) -> String {
         let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
         format!("INSERT INTO `{}` ({}) VALUES {}", self.name, self.names(), vec![row; rows].join(", "))
+    }
+}
+
+/// What a database is made of, whatever its dialect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// Its tables, by name.
+    pub tables: Vec<Table>,
+    pub(super) migrations: Vec<String>,
+}
+
+impl Schema {
+    /// Of a database that somebody used and that is whole; an error if it is none.
+    pub(super) async fn of(link: &mut Link) -> Result<Self, Error> {
+        let migrations = migrations(link).await?;
+        if migrations.is_empty() {
+            return Err(Error::Unfit("the source is no database of weizhan".to_owned()));
+        }
+        if has(link, MARK).await? {
+            return Err(Error::Unfit("the source is itself a copy that was not finished".to_owned()));
+        }
+        Ok(Self { tables: tables(link).await?, migrations })
+    }
+
+    /// Whether a target has the same migrations and tables; an error that says what to do if not.
+    pub(super) fn agree(&self, tables: &[Table], migrations: &[String]) -> Result<(), Error> {
+        let differs = |what: &str| {
+            let advice = "run `weizhan migrate` of this version on the source first";
+            Err(Error::Unfit(format!("source and target differ in {what}; {advice}")))
+        };
+        if let Some(name) = migrations.iter().find(|name| !self.migrations.contains(name)) {
+            return differs(&format!("the migration {name:?}"));
+        }
+        if let Some(name) = self.migrations.iter().find(|name| !migrations.contains(name)) {
+            return Err(Error::Unfit(format!(
+                "the source was served by a newer version: it has the migration {name:?}"
+            )));
+        }
+        match tables.iter().find(|table| !self.tables.contains(table)) {
+            Some(table) => differs(&format!("the table {}", table.name)),
+            None if tables.len() != self.tables.len() => differs("the number of tables"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,10 +1,10 @@
-//! Where rows come from: a database that nobody serves, and that nobody can change meanwhile.
+//! Where rows come from: a database that nobody serves and that nobody can change meanwhile, or one as it was at a moment.
 
 use super::{
-    Digest, Table,
+    CHUNK, Chunk, Digest, Schema, Table,
     cell::Cell,
     link::{Link, Wire},
-    shape::{self, Sort},
+    shape::Sort,
 };
 use crate::{
     config,
@@ -18,12 +18,11 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Seconds to wait for somebody who writes.
 const LOCK_SECONDS: u32 = 5;
 
-/// The database, locked against writers until this is closed.
+/// The database, until this is closed.
 #[derive(Debug)]
 pub struct Source {
     link: Link,
-    tables: Vec<Table>,
-    migrations: Vec<String>,
+    schema: Schema,
 }
 
 impl Source {
@@ -31,26 +30,41 @@ impl Source {
     /// writer who does not end.
     pub async fn open(settings: &config::Database, clock: &dyn Clock) -> Result<Self, Error> {
         let mut link = Link::open(settings.url.expose()).await?;
-        let migrations = shape::migrations(&mut link).await?;
-        if migrations.is_empty() {
-            return Err(Error::Unfit("the source is no database of weizhan".to_owned()));
-        }
-        if shape::has(&mut link, super::MARK).await? {
-            return Err(Error::Unfit("the source is itself a copy that was not finished".to_owned()));
-        }
-        let tables = shape::tables(&mut link).await?;
+        let schema = Schema::of(&mut link).await?;
         served(&mut link, clock).await?;
-        lock(&mut link, &tables).await?;
+        lock(&mut link, &schema.tables).await?;
         // Between the last look and the lock somebody may have begun.
         if let Some(until) = lease(&mut link).await?.filter(|until| *until > clock.now()) {
             return Err(busy(until));
         }
-        Ok(Self { link, tables, migrations })
+        Ok(Self { link, schema })
+    }
+
+    /// Open it as it is at this moment, whoever serves it meanwhile: what is written later is not seen.
+    pub async fn snapshot(settings: &config::Database) -> Result<Self, Error> {
+        let mut link = Link::open(settings.url.expose()).await?;
+        let schema = Schema::of(&mut link).await?;
+        let begin = match link.wire() {
+            Wire::MySql(_) => {
+                "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT"
+            }
+            // Its moment is that of the first read.
+            Wire::Sqlite(_) => "BEGIN; SELECT COUNT(*) FROM migrations",
+        };
+        link.script(begin.to_owned()).await?;
+        Ok(Self { link, schema })
     }
 
     /// Its tables, by name.
     pub fn tables(&self) -> &[Table] {
-        &self.tables
+        &self.schema.tables
+    }
+
+    /// The rows of a table after the last of these; `None` at the end.
+    pub async fn next(&mut self, table: &Table, after: Option<&Chunk>) -> Result<Option<Chunk>, Error> {
+        let last = after.and_then(|chunk| chunk.0.last()).map(|row| table.key_of(row));
+        let rows = self.link.chunk(table, last.as_deref(), CHUNK).await?;
+        Ok((!rows.is_empty()).then_some(Chunk(rows)))
     }
 
     pub(super) fn link(&mut self) -> &mut Link {
@@ -67,31 +81,15 @@ impl Source {
         self.link.digest(table, read).await
     }
 
-    /// Whether the target has the same migrations and tables; an error that says what to do if not.
-    pub(super) fn agree(&self, tables: &[Table], migrations: &[String]) -> Result<(), Error> {
-        let differs = |what: &str| {
-            let advice = "run `weizhan migrate` of this version on the source first";
-            Err(Error::Unfit(format!("source and target differ in {what}; {advice}")))
-        };
-        if let Some(name) = migrations.iter().find(|name| !self.migrations.contains(name)) {
-            return differs(&format!("the migration {name:?}"));
-        }
-        if let Some(name) = self.migrations.iter().find(|name| !migrations.contains(name)) {
-            return Err(Error::Unfit(format!(
-                "the source was served by a newer version: it has the migration {name:?}"
-            )));
-        }
-        match tables.iter().find(|table| !self.tables.contains(table)) {
-            Some(table) => differs(&format!("the table {}", table.name)),
-            None if tables.len() != self.tables.len() => differs("the number of tables"),
-            None => Ok(()),
-        }
+    /// What it is made of.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
     }
 
     /// Let writers in again.
     pub async fn close(mut self) -> Result<(), Error> {
         match self.link.wire() {
-            Wire::MySql(_) => self.link.script("UNLOCK TABLES".to_owned()).await?,
+            Wire::MySql(_) => self.link.script("ROLLBACK; UNLOCK TABLES".to_owned()).await?,
             Wire::Sqlite(_) => self.link.script("ROLLBACK".to_owned()).await?,
         }
         self.link.close().await;

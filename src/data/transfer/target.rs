@@ -1,6 +1,6 @@
 //! Where rows go: a database that nobody has used.
 
-use super::{Digest, MARK, Source, Table, as_new, cell::Cell, link::Link, shape};
+use super::{Chunk, Digest, MARK, Schema, Table, as_new, cell::Cell, link::Link, shape};
 use crate::{
     config,
     data::{Database, Error, migrate, open::Guards},
@@ -20,9 +20,9 @@ pub struct Target {
 
 impl Target {
     /// Bring it to the schema of this binary, see that it is empty and like the source, and mark it.
-    pub async fn open(settings: &config::Database, source: &Source) -> Result<Self, Error> {
-        let mut target = Self::find(settings, source, true).await?;
-        let tables = source.tables();
+    pub async fn open(settings: &config::Database, schema: &Schema) -> Result<Self, Error> {
+        let mut target = Self::find(settings, schema, true).await?;
+        let tables = &schema.tables;
         if !target.began_before {
             for (table, new) in as_new(settings).await? {
                 if target.link.digest(&table, |_| ()).await? != new {
@@ -39,11 +39,11 @@ impl Target {
     }
 
     /// A target that was filled before, to be compared.
-    pub async fn filled(settings: &config::Database, source: &Source) -> Result<Self, Error> {
-        Self::find(settings, source, false).await
+    pub async fn filled(settings: &config::Database, schema: &Schema) -> Result<Self, Error> {
+        Self::find(settings, schema, false).await
     }
 
-    async fn find(settings: &config::Database, source: &Source, migrated: bool) -> Result<Self, Error> {
+    async fn find(settings: &config::Database, schema: &Schema, migrated: bool) -> Result<Self, Error> {
         if migrated {
             // Not `open`, which refuses what is unfinished.
             let database = Database::connect(settings, Guards::default()).await?;
@@ -52,12 +52,17 @@ impl Target {
             outcome?;
         }
         let mut link = Link::open(settings.url.expose()).await?;
-        source.agree(&shape::tables(&mut link).await?, &shape::migrations(&mut link).await?)?;
+        schema.agree(&shape::tables(&mut link).await?, &shape::migrations(&mut link).await?)?;
         let began_before = shape::has(&mut link, MARK).await?;
         Ok(Self { link, began_before })
     }
 
     /// Rows of one chunk, all or none.
+    pub async fn put(&mut self, table: &Table, chunk: &Chunk) -> Result<(), Error> {
+        self.insert(table, &chunk.0).await
+    }
+
+    /// Rows, all or none.
     pub(super) async fn insert(&mut self, table: &Table, rows: &[Vec<Cell>]) -> Result<(), Error> {
         self.link.script("BEGIN".to_owned()).await?;
         let mut rest = rows;

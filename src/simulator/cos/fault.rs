@@ -1,8 +1,13 @@
 //! What this COS does wrong, on demand.
 
 use super::{CosOperation, CosSimulator};
+use axum::body::Body;
+use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
-use std::sync::{MutexGuard, PoisonError};
+use std::{
+    io,
+    sync::{MutexGuard, PoisonError},
+};
 
 /// The next requests of a kind go wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +45,26 @@ pub enum CosTrouble {
     ReplyLost,
     /// It is neither carried out nor answered.
     Stall,
+    /// It is carried out, and the connection is closed after so many bytes of the answer's body.
+    BreakOff {
+        /// Bytes.
+        after: usize,
+    },
+}
+
+/// The beginning of a body, and then an error.
+pub(super) fn broken_off(body: Body, after: usize) -> Body {
+    let pieces = stream::try_unfold((body.into_data_stream(), after), async |(mut pieces, left)| {
+        if left == 0 {
+            return Err(axum::Error::new(io::Error::from(io::ErrorKind::ConnectionReset)));
+        }
+        let Some(piece) = pieces.next().await else { return Ok(None) };
+        let mut piece = piece?;
+        piece.truncate(left);
+        let left = left - piece.len();
+        Ok(Some((piece, (pieces, left))))
+    });
+    Body::from_stream(pieces)
 }
 
 impl CosSimulator {

@@ -224,6 +224,10 @@ impl CosSimulator {
                 Ok(response)
             }
             CosTrouble::Stall => std::future::pending().await,
+            CosTrouble::BreakOff { after } => {
+                let response = self.carry_out(operation, asked, body).await?;
+                Ok(response.map(|body| fault::broken_off(body, after)))
+            }
         }
     }
 }

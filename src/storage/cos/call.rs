@@ -9,7 +9,7 @@ use super::{
 use bytes::Bytes;
 use reqwest::{
     Method, Response, StatusCode,
-    header::{AUTHORIZATION, DATE, HOST, HeaderMap},
+    header::{AUTHORIZATION, CONTENT_LENGTH, DATE, HOST, HeaderMap},
 };
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -150,6 +150,10 @@ impl Cos {
         for (name, value) in &call.headers {
             built = built.header(*name, value);
         }
+        if call.method == Method::PUT || call.method == Method::POST {
+            // Which the client leaves out of a request without bytes, and COS demands.
+            built = built.header(CONTENT_LENGTH, call.body.len());
+        }
         let built = built.header(AUTHORIZATION, signature.to_string()).body(call.body.clone());
         built.build().expect("names and values are plain text")
     }
@@ -212,7 +216,7 @@ fn date(headers: &HeaderMap) -> Option<i64> {
     i64::try_from(since.as_secs()).ok()
 }
 
-async fn text(mut response: Response) -> Result<String, reqwest::Error> {
+pub(super) async fn text(mut response: Response) -> Result<String, reqwest::Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if bytes.len() + chunk.len() > DOCUMENT_BYTES_MAX {

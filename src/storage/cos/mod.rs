@@ -8,10 +8,14 @@
 //! named after the operation's official page; a body of its own in `xml`.
 
 mod call;
+pub mod cdn;
 mod error;
+mod file;
 mod multipart;
 mod policy;
+mod read;
 pub mod sign;
+pub mod sts;
 pub mod tc3;
 #[cfg(test)]
 mod tests;
@@ -20,6 +24,8 @@ pub mod xml;
 pub use error::{Failure, Refusal};
 pub use multipart::Writing;
 pub use policy::{PostForm, Wanted};
+pub use read::Stream;
+pub use sts::Credential;
 
 use super::{Error, Object, ObjectKey};
 use crate::{
@@ -60,6 +66,12 @@ struct Inner {
     bucket: String,
     secret_id: String,
     secret_key: config::Secret,
+    region: String,
+    /// Where STS is.
+    sts: Url,
+    /// Where readers get objects, if not from us.
+    public: Option<Url>,
+    cdn_key: config::Secret,
     timeout: Duration,
     retry: Duration,
 }
@@ -91,6 +103,10 @@ impl Cos {
             bucket: settings.bucket.clone(),
             secret_id: settings.secret_id.clone(),
             secret_key: settings.secret_key.clone(),
+            region: settings.region.clone(),
+            sts: settings.sts_base_url.clone(),
+            public: settings.public_base_url.clone(),
+            cdn_key: settings.cdn_key.clone(),
             timeout,
             retry: Duration::from_millis(settings.retry_ms),
         })))
@@ -171,6 +187,21 @@ impl Cos {
         Ok(Page { objects, more: listed.is_truncated })
     }
 
+    /// All of a list, page by page; without a prefix nothing whose name starts with a dot.
+    pub(super) async fn list_all(&self, prefix: &str) -> Result<Vec<(String, u64)>, Failure> {
+        let (mut all, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = self.list(prefix, &after, 1_000).await?;
+            let Some((last, _)) = page.objects.last() else { return Ok(all) };
+            after.clone_from(last);
+            let shown = |(name, _): &(String, u64)| !prefix.is_empty() || !name.starts_with('.');
+            all.extend(page.objects.into_iter().filter(shown));
+            if !page.more {
+                return Ok(all);
+            }
+        }
+    }
+
     /// DELETE Multiple Objects, at most 1,000; the names that COS did not delete. One that was not there is deleted.
     pub async fn delete_many(&self, keys: &[ObjectKey]) -> Result<Vec<String>, Failure> {
         let object = keys.iter().map(|key| xml::Key { key: key.to_string() }).collect();
@@ -202,6 +233,13 @@ impl Cos {
         let fields = signed.fields().map(|(name, value)| format!("{name}={}", sign::escape(&value)));
         url.set_query(Some(&fields.join("&")));
         url
+    }
+
+    /// Where readers get the object from a CDN or a domain of the shop's own, signed at this time if it has a key.
+    pub fn public_url(&self, key: &ObjectKey, now: Timestamp) -> Option<Url> {
+        let mut url = self.0.public.clone()?;
+        url.set_path(&format!("{}/{key}", url.path().trim_end_matches('/')));
+        Some(cdn::address(url, self.0.cdn_key.expose(), now))
     }
 
     /// The time by COS's clock, as far as it is known.

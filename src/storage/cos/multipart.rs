@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::Method;
 
 /// So much is held in memory at a time.
-const PART_BYTES: usize = 8 << 20;
+pub(super) const PART_BYTES: usize = 8 << 20;
 
 /// An object on its way.
 pub struct Writing {
@@ -39,6 +39,27 @@ impl Cos {
         }
     }
 
+    /// Initiate Multipart Upload; its id.
+    pub(super) async fn begin(&self, key: &ObjectKey) -> Result<String, Failure> {
+        let call = Call::new(Method::POST, key.as_str()).param("uploads", "");
+        match self.document(&call.header("content-type", key.content_type())).await? {
+            Document::InitiateMultipartUploadResult(begun) => Ok(begun.upload_id),
+            _ => Err(Failure::Unexpected("COS answered the beginning of an upload with another document")),
+        }
+    }
+
+    /// Upload Part; its `ETag`.
+    pub(super) async fn part(&self, key: &ObjectKey, id: &str, number: u32, bytes: Bytes) -> Result<String, Failure> {
+        let crc64 = CRC64.checksum(&bytes);
+        let call = Call::new(Method::PUT, key.as_str())
+            .param("partNumber", number.to_string())
+            .param("uploadId", id)
+            .body(bytes);
+        let response = self.call(&call).await?;
+        same(header(response.headers(), "x-cos-hash-crc64ecma"), crc64)?;
+        Ok(header(response.headers(), "etag").unwrap_or_default().to_owned())
+    }
+
     /// Abort Multipart Upload.
     async fn abort(&self, key: &ObjectKey, id: &str) -> Result<(), Failure> {
         match self.call(&Call::new(Method::DELETE, key.as_str()).param("uploadId", id)).await {
@@ -49,7 +70,13 @@ impl Cos {
 
     /// Complete Multipart Upload. An answer may be lost, and the upload is then gone when it is asked again: what counts
     /// is whether the object is there with these bytes.
-    async fn complete(&self, key: &ObjectKey, id: &str, parts: Vec<Part>, crc64: u64) -> Result<(), Failure> {
+    pub(super) async fn complete(
+        &self,
+        key: &ObjectKey,
+        id: &str,
+        parts: Vec<Part>,
+        crc64: u64,
+    ) -> Result<(), Failure> {
         let body = Document::CompleteMultipartUpload(Complete { part: parts }).write();
         let call = Call::new(Method::POST, key.as_str()).param("uploadId", id);
         match self.document(&call.header("content-type", "application/xml").body(body)).await {
@@ -119,28 +146,14 @@ impl Writing {
         }
     }
 
-    /// Upload Part; the first one begins the upload.
+    /// The first part begins the upload.
     async fn send(&mut self, bytes: Bytes) -> Result<(), Failure> {
-        let id = if let Some(id) = &self.id {
-            id.clone()
-        } else {
-            let call = Call::new(Method::POST, self.key.as_str()).param("uploads", "");
-            let Document::InitiateMultipartUploadResult(begun) =
-                self.cos.document(&call.header("content-type", self.key.content_type())).await?
-            else {
-                return Err(Failure::Unexpected("COS answered the beginning of an upload with another document"));
-            };
-            self.id.insert(begun.upload_id).clone()
+        let id = match &self.id {
+            Some(id) => id.clone(),
+            None => self.id.insert(self.cos.begin(&self.key).await?).clone(),
         };
         let number = u32::try_from(self.parts.len() + 1).unwrap_or(u32::MAX);
-        let crc64 = CRC64.checksum(&bytes);
-        let call = Call::new(Method::PUT, self.key.as_str())
-            .param("partNumber", number.to_string())
-            .param("uploadId", id)
-            .body(bytes);
-        let response = self.cos.call(&call).await?;
-        same(header(response.headers(), "x-cos-hash-crc64ecma"), crc64)?;
-        let etag = header(response.headers(), "etag").unwrap_or_default().to_owned();
+        let etag = self.cos.part(&self.key, &id, number, bytes).await?;
         self.parts.push(Part { part_number: number, last_modified: None, etag, size: None });
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! bounded there. What is left is decoded within a bound of memory: that proves that it is whole, and gives the small
 //! picture. Everything here takes processor time and waits for nothing: call it off the threads that answer.
 //!
-//! **How to add a type:** a file that takes it apart into [`Parts`], a variant of [`Kind`], its magic bytes in
+//! **How to add a type:** a file that takes it apart into `Parts`, a variant of [`Kind`], its magic bytes in
 //! [`Kind::of`], the `image` feature that decodes it, and its cases in `tests/it/upload/refused.rs`.
 
 mod draw;

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod books;
+pub mod bucket;
 pub mod client;
 pub mod cluster;
 pub mod letter;

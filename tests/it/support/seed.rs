@@ -10,6 +10,11 @@ use weizhan::app::random_number;
 pub struct Seed(AtomicU64);
 
 impl Seed {
+    /// Of a part of a run, from a number of the whole.
+    pub fn new(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+
     /// That of this run: `WEIZHAN_TEST_SEED`, or a new one. It is printed, to be given again.
     pub fn of_run() -> Self {
         let seed = variable("WEIZHAN_TEST_SEED").map_or_else(|| random_number(1 << 32), |text| text.parse().unwrap());

@@ -90,6 +90,9 @@ async fn staff_decide_on_what_wechat_is_against() {
         // Staff see what nobody else sees, for ten minutes.
         let address = list[0]["url"].as_str().expect("an address").to_owned();
         app.client_of(&address).get("").send().await.expect_picture();
+        app.advance(minutes(11));
+        let late = app.client_of(&address).get("").send().await;
+        assert!(matches!(late.status.as_u16(), 403 | 404), "{}", late.status);
         let path = |picture: &Value, act: &str| format!("/admin/v1/uploads/{}/{act}", id(picture));
         owner.post(&path(&good, "allow")).send().await.expect(200);
         assert!(is_shown(&app, &good).await);
@@ -99,9 +102,6 @@ async fn staff_decide_on_what_wechat_is_against() {
         assert_eq!(amy.get("/v1/me").send().await.expect(200)["avatar_url"], "", "it is shown nowhere");
         assert_eq!(objects(&app).len(), 2, "its objects went at once");
         assert_eq!(held(&app).await, Vec::<Value>::new());
-        app.advance(minutes(11));
-        let answer = app.client_of(&address).get("").send().await;
-        assert!(matches!(answer.status.as_u16(), 403 | 404), "{}", answer.status);
         app.end().await;
     }
 }

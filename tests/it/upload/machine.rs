@@ -25,6 +25,8 @@ use weizhan::{
 
 /// Runs between two sweeps.
 const BATCH: usize = 50;
+/// Applications side by side.
+const LANES: usize = 4;
 
 /// Drive a step, and drop it when it has waited so often: `None` when it was dropped.
 async fn cut<T>(step: impl Future<Output = T>, waits: Option<usize>) -> Option<T> {
@@ -64,10 +66,10 @@ impl Machine<'_> {
     /// What goes wrong with the next requests.
     fn trouble(&mut self) {
         let Some(cos) = &self.app.cos else { return };
-        let trouble = |seed: &Seed| match seed.below(9) {
-            0..=2 => CosTrouble::Refuse { status: 503, code: "SlowDown".to_owned() },
-            3 | 4 => CosTrouble::Refuse { status: 403, code: "AccessDenied".to_owned() },
-            5..=7 => CosTrouble::ReplyLost,
+        let trouble = |seed: &Seed| match seed.below(24) {
+            0..=7 => CosTrouble::Refuse { status: 503, code: "SlowDown".to_owned() },
+            8..=14 => CosTrouble::Refuse { status: 403, code: "AccessDenied".to_owned() },
+            15..=22 => CosTrouble::ReplyLost,
             _ => CosTrouble::Stall,
         };
         let prefixes = ["", "tmp/", "avatar/"];
@@ -234,10 +236,11 @@ impl Machine<'_> {
     }
 }
 
-async fn runs(store: Store, count: usize) {
+/// So many runs on an application of its own; what became of the steps.
+async fn lane(store: Store, seed: Seed, count: usize) -> BTreeMap<&'static str, usize> {
     let fast = vec![("cos.timeout_ms", "150".to_owned()), ("cos.retry_ms", "1".to_owned())];
     let app = store.with(if store == Store::Directory { vec![] } else { fast }).await;
-    let (seed, file) = (Seed::of_run(), files::png(8, 8));
+    let file = files::png(8, 8);
     let mut machine = Machine { app: &app, seed: &seed, counts: BTreeMap::new() };
     let (mut done, mut number): (usize, i64) = (0, 1);
     while done < count {
@@ -251,16 +254,28 @@ async fn runs(store: Store, count: usize) {
         Box::pin(machine.settle(&file, number)).await;
         number += 10;
     }
-    println!("{store:?}: {done} runs: {:?}", machine.counts);
+    let counts = machine.counts;
     app.stop().await;
+    counts
 }
 
-#[tokio::test]
+/// Side by side, since most of the time is waited.
+async fn runs(store: Store) {
+    let (seed, count) = (Seed::of_run(), if full() { 10_000 } else { 300 });
+    let lanes = (0..LANES).map(|_| Box::pin(lane(store, Seed::new(seed.next()), count / LANES)));
+    let mut all = BTreeMap::<_, usize>::new();
+    for (what, count) in futures_util::future::join_all(lanes).await.into_iter().flatten() {
+        *all.entry(what).or_default() += count;
+    }
+    println!("{store:?}: {count} runs: {all:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cut_off_anywhere_rows_and_objects_belong_together_on_cos() {
-    Box::pin(runs(Store::Cos, if full() { 10_000 } else { 300 })).await;
+    Box::pin(runs(Store::Cos)).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn cut_off_anywhere_rows_and_objects_belong_together_in_a_folder() {
-    Box::pin(runs(Store::Directory, if full() { 10_000 } else { 300 })).await;
+    Box::pin(runs(Store::Directory)).await;
 }

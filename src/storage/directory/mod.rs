@@ -3,21 +3,25 @@
 //! The folder may itself be a symbolic link; below it links are neither followed nor replaced, so that one that got
 //! in by a restored archive cannot lend out the rest of the machine.
 
-use super::{Error, Lake, Object, ObjectKey};
+mod draft;
+
+pub use draft::Draft;
+
+use super::{
+    Error, Lake, Object, ObjectKey,
+    read::{Found, Reading, Source},
+};
+use crate::model::object::Reader;
 use bytes::Bytes;
+use draft::{remove_drafts, write};
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Write},
+    fs::{self, File},
+    io::{self, ErrorKind, Seek as _, SeekFrom},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::UNIX_EPOCH,
 };
-use tokio::io::{AsyncWriteExt as _, BufWriter};
-
-/// How the names of files begin that are no objects yet; no key starts with a dot.
-const DRAFT: &str = ".draft-";
-/// Another node may be writing one that is younger.
-const DRAFT_AGE: Duration = Duration::from_hours(24);
+use tokio::io::AsyncReadExt as _;
 
 /// A folder of objects.
 #[derive(Debug, Clone)]
@@ -39,6 +43,23 @@ impl Directory {
             Ok(root) => Ok(Self { root: root.into() }),
             Err(source) => Err(Error::Directory { directory: directory.to_owned(), source }),
         }
+    }
+    /// A folder as it is; nothing in it is removed.
+    pub(super) async fn at(directory: &Path) -> Result<Self, Error> {
+        let wanted = directory.to_owned();
+        match off_thread(move || fs::canonicalize(&wanted)).await {
+            Ok(root) => Ok(Self { root: root.into() }),
+            Err(source) => Err(Error::Directory { directory: directory.to_owned(), source }),
+        }
+    }
+    pub(super) async fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, Error> {
+        self.act("list", &ObjectKey::hidden(prefix, ""), |root, prefix| {
+            let mut found = Vec::new();
+            walk(&root.join(prefix.as_str()), prefix.as_str(), &mut found)?;
+            found.sort();
+            Ok(found)
+        })
+        .await
     }
     pub(super) async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), Error> {
         self.act("put", key, move |root, key| write(root, key, &bytes)).await
@@ -66,18 +87,54 @@ impl Directory {
         })
         .await
     }
-    /// An object that comes in pieces. It is there when the draft is ended, and not before.
-    pub(super) async fn draft(&self, key: &ObjectKey) -> Result<Draft, Error> {
-        let made = self.act("write", key, |root, _| {
-            // In the folder itself: what a crash leaves is found there.
-            let path = Unfinished(Some(root.join(format!("{DRAFT}{}", random_name()))));
-            let file = OpenOptions::new().write(true).create_new(true).open(path.name())?;
-            Ok((file, path))
+    pub(super) async fn read(&self, key: &ObjectKey, reader: &Reader) -> Result<Option<Found>, Error> {
+        let opened = self.act("get", key, |root, key| {
+            let Some(path) = existing(root, key)? else { return Ok(None) };
+            match File::open(path) {
+                Ok(file) => file.metadata().map(|about| Some((file, about))),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            }
         });
-        // Whoever asks may be gone when the file is there: then it goes with its name.
-        let (file, path) = made.await?;
-        let file = BufWriter::with_capacity(1 << 18, tokio::fs::File::from_std(file));
-        Ok(Draft { directory: self.clone(), key: key.clone(), file, path })
+        let Some((mut file, about)) = opened.await? else { return Ok(None) };
+        let (size, tag) = (about.len(), tag(&about));
+        if reader.has(&tag) {
+            return Ok(Some(Found::Same(tag)));
+        }
+        let range = match reader.range_of(&tag).map(|range| range.within(size)) {
+            None => 0..size,
+            Some(Some(range)) => range,
+            Some(None) => return Ok(Some(Found::Beyond(size))),
+        };
+        if range.start > 0 {
+            file.seek(SeekFrom::Start(range.start)).map_err(|source| Error::Object {
+                act: "get",
+                key: key.clone(),
+                source,
+            })?;
+        }
+        let source = Source::File(tokio::fs::File::from_std(file), range.end - range.start);
+        let content_type = key.content_type();
+        Ok(Some(Found::Reading(Reading { content_type, tag, size, range, key: key.clone(), source })))
+    }
+    pub(super) async fn put_file(
+        &self,
+        key: &ObjectKey,
+        path: &Path,
+        told: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<(), Error> {
+        let broken = |source| Error::Object { act: "put", key: key.clone(), source };
+        let mut file = tokio::fs::File::open(path).await.map_err(broken)?;
+        let (mut draft, mut piece) = (self.draft(key).await?, vec![0; 1 << 18]);
+        loop {
+            match file.read(&mut piece).await.map_err(broken)? {
+                0 => return draft.end().await,
+                read => {
+                    draft.write(&piece[..read]).await?;
+                    told(read as u64);
+                }
+            }
+        }
     }
     pub(super) async fn delete(&self, key: &ObjectKey) -> Result<bool, Error> {
         self.act("delete", key, |root, key| {
@@ -113,6 +170,39 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Se
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
+/// All files below a folder, with names that begin with `prefix`, which is empty or ends with a slash. What starts with a
+/// dot is no object.
+fn walk(folder: &Path, prefix: &str, found: &mut Vec<(String, u64)>) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        let name = name.to_string_lossy();
+        if name.starts_with('.') {
+            continue;
+        }
+        if kind.is_dir() {
+            walk(&entry.path(), &format!("{prefix}{name}/"), found)?;
+        } else if kind.is_file() {
+            match entry.metadata() {
+                // Deleted a moment ago.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                about => found.push((format!("{prefix}{name}"), about?.len())),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Objects are replaced as a whole, by files with times of their own.
+fn tag(about: &fs::Metadata) -> String {
+    let written = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    format!("\"{:x}-{:x}\"", about.len(), written.as_nanos())
+}
+
 /// The file of an object, if it is a file and no link lies on the way to it.
 fn existing(root: &Path, key: &ObjectKey) -> io::Result<Option<PathBuf>> {
     let mut path = root.to_owned();
@@ -132,136 +222,9 @@ fn existing(root: &Path, key: &ObjectKey) -> io::Result<Option<PathBuf>> {
     Ok(Some(path))
 }
 
-/// Write beside the name, flush, rename, flush the folders.
-fn write(root: &Path, key: &ObjectKey, bytes: &[u8]) -> io::Result<()> {
-    let place = Place::prepare(root, key)?;
-    // No key starts with a dot: what a crash leaves here is never served.
-    let draft = place.folder.join(format!("{DRAFT}{}", random_name()));
-    let kept = write_draft(&draft, bytes).and_then(|()| place.take(&draft));
-    if kept.is_err() {
-        // The first error is the one to tell; a draft that stays only takes room.
-        let _ = fs::remove_file(&draft);
-    }
-    kept
-}
-
-/// Where an object is going to be; its folders are there.
-struct Place {
-    target: PathBuf,
-    folder: PathBuf,
-    /// From the root on.
-    above: Vec<PathBuf>,
-}
-
-impl Place {
-    fn prepare(root: &Path, key: &ObjectKey) -> io::Result<Self> {
-        let (folders, name) =
-            key.as_str().rsplit_once('/').map_or(("", key.as_str()), |(folders, name)| (folders, name));
-        let mut folder = root.to_owned();
-        let mut above = Vec::new();
-        for segment in folders.split('/').filter(|segment| !segment.is_empty()) {
-            above.push(folder.clone());
-            folder.push(segment);
-            match fs::create_dir(&folder) {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-                _ if !fs::symlink_metadata(&folder)?.is_dir() => return Err(ErrorKind::NotADirectory.into()),
-                _ => {}
-            }
-        }
-        // A link would be replaced, not followed, but whoever put it there should hear of it.
-        let target = folder.join(name);
-        if fs::symlink_metadata(&target).is_ok_and(|found| !found.is_file()) {
-            return Err(ErrorKind::AlreadyExists.into());
-        }
-        Ok(Self { target, folder, above })
-    }
-
-    /// The draft is the object from now on, also after a power cut.
-    fn take(&self, draft: &Path) -> io::Result<()> {
-        fs::rename(draft, &self.target)?;
-        sync(&self.folder)?;
-        // Also those that were there: another upload may have made one a moment ago and not flushed it yet.
-        self.above.iter().rev().try_for_each(|folder| sync(folder))
-    }
-}
-
-/// An object that comes in pieces. Dropped before its end it leaves nothing.
-#[derive(Debug)]
-pub struct Draft {
-    directory: Directory,
-    key: ObjectKey,
-    file: BufWriter<tokio::fs::File>,
-    path: Unfinished,
-}
-
-/// The name of a file that is no object yet; the file goes when this does.
-#[derive(Debug)]
-struct Unfinished(Option<PathBuf>);
-
-impl Unfinished {
-    fn name(&self) -> &Path {
-        self.0.as_deref().unwrap_or(Path::new(""))
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // What stays is removed at a later start.
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
-impl Draft {
-    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).await.map_err(|source| self.failed(source))
-    }
-    pub(super) async fn end(mut self) -> Result<(), Error> {
-        self.file.flush().await.map_err(|source| self.failed(source))?;
-        self.file.get_ref().sync_all().await.map_err(|source| self.failed(source))?;
-        let Self { directory, key, path, .. } = self;
-        let take = move |root: &Path, key: &ObjectKey| {
-            let mut path = path;
-            Place::prepare(root, key)?.take(path.name())?;
-            path.0 = None;
-            Ok(())
-        };
-        directory.act("write", &key, take).await
-    }
-    fn failed(&self, source: io::Error) -> Error {
-        Error::Object { act: "write", key: self.key.clone(), source }
-    }
-}
-
-/// Remove what crashes left of objects that came in pieces.
-fn remove_drafts(root: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(root)? {
-        let entry = entry?;
-        let old = || entry.metadata().and_then(|found| found.modified()).ok()?.elapsed().ok();
-        let named = entry.file_name().to_str().is_some_and(|name| name.starts_with(DRAFT));
-        if named && old().is_some_and(|age| age > DRAFT_AGE) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
 /// Make what was named in a folder last.
 fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
-}
-
-fn random_name() -> String {
-    let mut bytes = [0; 12];
-    aws_lc_rs::rand::fill(&mut bytes).expect("the system always has random bytes");
-    hex::encode(bytes)
 }
 
 #[cfg(test)]

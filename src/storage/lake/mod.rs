@@ -4,9 +4,13 @@
 //! A day is whole when its manifest is there: it is taken away before the file is replaced and comes back after it. What is
 //! being written stands in `.draft` until it is whole.
 //!
+//! With objects in a bucket the lake is there too, see `bucket`; what is being written is in the folder.
+//!
 //! In the store the lake is `.lake`: no [`ObjectKey`](super::ObjectKey) starts with a dot, so nothing of it is ever served.
 
-use super::Error;
+mod bucket;
+
+use super::{Area, Error, Storage};
 use crate::model::{export::Manifest, time::Day};
 use aws_lc_rs::digest::{Context, SHA256};
 use std::{
@@ -24,6 +28,7 @@ const DRAFT: &str = ".draft";
 #[derive(Debug, Clone)]
 pub struct Lake {
     root: PathBuf,
+    bucket: Option<Storage>,
 }
 
 /// A table that is held by this process alone, until it is dropped.
@@ -32,6 +37,7 @@ pub struct LakeTable {
     name: String,
     folder: PathBuf,
     manifests: PathBuf,
+    bucket: Option<bucket::Table>,
     _held: File,
 }
 
@@ -56,11 +62,23 @@ pub enum Published {
 impl Lake {
     /// In this folder, which is made when something comes into it.
     pub fn at(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, bucket: None }
     }
-    /// Where it is.
+    /// In the bucket of this storage; what is being written is in the folder.
+    pub(super) fn of_bucket(mut self, storage: &Storage) -> Self {
+        self.bucket = Some(storage.clone());
+        self
+    }
+    /// Where it is on this machine.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+    /// Where a table is, for people.
+    pub fn place(&self, table: &str) -> String {
+        match &self.bucket {
+            None => self.root.join(table).display().to_string(),
+            Some(_) => format!("{}{table} of the bucket", Area::Lake.prefix()),
+        }
     }
     /// Hold a table, make its folder, and clear away what another left unfinished. Refused while another holds it.
     pub fn open(&self, table: &str) -> Result<LakeTable, Error> {
@@ -78,7 +96,9 @@ impl Lake {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => fs::create_dir(&draft)?,
             }
-            Ok(LakeTable { name: table.to_owned(), folder: folder.clone(), manifests: manifests.clone(), _held: held })
+            let bucket = self.bucket.clone().map(|storage| bucket::Table { storage, name: table.to_owned() });
+            let (name, folder, manifests) = (table.to_owned(), folder.clone(), manifests.clone());
+            Ok(LakeTable { name, folder, manifests, bucket, _held: held })
         };
         open().map_err(|source| Error::Lake { path: folder.clone(), source })
     }
@@ -99,6 +119,9 @@ impl LakeTable {
     }
     /// What was published of a day, if all of it is there.
     pub fn find(&self, day: Day) -> Result<Option<Manifest>, Error> {
+        if let Some(bucket) = &self.bucket {
+            return bucket.find(day);
+        }
         let path = self.manifest(day);
         let find = || match fs::read(&path) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound) => Ok(None),
@@ -128,6 +151,10 @@ impl LakeTable {
         // A manifest that nobody can read any more is replaced.
         if self.find(draft.day).ok().flatten().as_ref() == Some(&manifest) {
             return Ok((manifest, Published::Unchanged));
+        }
+        if let Some(bucket) = &self.bucket {
+            bucket.replace(&draft.path, &manifest)?;
+            return Ok((manifest, Published::Written));
         }
         self.replace(&folder, &draft, &manifest).map_err(|source| Error::Lake { path: folder, source })?;
         Ok((manifest, Published::Written))
