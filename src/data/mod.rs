@@ -33,7 +33,6 @@ mod meter;
 mod migrate;
 mod open;
 mod session;
-mod spare;
 mod writer;
 
 pub mod access_token;
