@@ -1,5 +1,7 @@
 //! Figures of the shop, for staff: as JSON, or as a table for a spreadsheet.
 
+mod view;
+
 use crate::{
     app::App,
     http::{
@@ -9,8 +11,7 @@ use crate::{
     },
     model::{
         figure::{ERROR_PERCENT, Grain, Metric, Period, Scope},
-        money::Fen,
-        time::{Day, Timestamp},
+        time::Day,
     },
     service::figure::{self, Point, Wanted},
 };
@@ -22,6 +23,7 @@ use axum::{
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use view::{CohortView, RetainedView, SeriesView, StepView, TopView, TotalView, TotalsView, UniqueView};
 
 /// Days that are shown unless others are asked for.
 const DAYS: u64 = 30;
@@ -151,117 +153,6 @@ pub(in crate::http) struct DaysParams {
     #[garde(skip)]
     #[param(inline)]
     format: Option<Form>,
-}
-
-/// One window.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct PointView {
-    /// Its first moment.
-    start_ms: Timestamp,
-    /// How often, or how many.
-    total: i64,
-    /// How much, in fen.
-    amount_fen: Fen,
-}
-
-impl From<Point> for PointView {
-    fn from(Point { start_ms, total, amount_fen }: Point) -> Self {
-        Self { start_ms, total, amount_fen }
-    }
-}
-
-/// A figure over time.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct SeriesView {
-    /// Each window of the period, in order.
-    points: Vec<PointView>,
-    /// As many of the period before, if they were asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    previous: Option<Vec<PointView>>,
-}
-
-/// A figure of a period.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct TotalView {
-    /// Of what. People are counted anew each day: who came on two days counts twice.
-    metric: Metric,
-    /// How often.
-    total: i64,
-    /// How much, in fen.
-    amount_fen: Fen,
-    /// How often in the period before, which is as long.
-    previous_total: i64,
-    /// How much in the period before.
-    previous_amount_fen: Fen,
-}
-
-/// Distinct visitors of a period.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct UniqueView {
-    /// About how many; of one day precisely.
-    total: i64,
-    /// The same of the period before.
-    previous_total: i64,
-    /// How far an estimate may be off, in percent; 0 when it is none.
-    error_percent: i64,
-}
-
-/// All figures of a period.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct TotalsView {
-    /// The first day.
-    from: Day,
-    /// The last day.
-    to: Day,
-    /// Each figure.
-    totals: Vec<TotalView>,
-    /// Visitors less those whose first day it was.
-    returning_visitors: i64,
-    /// Of 10,000 visitors, so many paid; visitors and payers of each day.
-    conversion_per_10000: i64,
-    /// Distinct visitors, of the shop only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unique_visitors: Option<UniqueView>,
-}
-
-/// One of those of which there was most.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct TopView {
-    /// Which.
-    key: String,
-    /// How often.
-    total: i64,
-    /// How much, in fen.
-    amount_fen: Fen,
-}
-
-/// How many came back so many days later.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct RetainedView {
-    /// Days after the first.
-    after_days: u64,
-    /// How many.
-    visitors: i64,
-}
-
-/// The visitors whose first day it was.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct CohortView {
-    /// Which day.
-    day: Day,
-    /// How many they are.
-    new_visitors: i64,
-    /// How many of them came back, of days that were rolled up.
-    retained: Vec<RetainedView>,
-}
-
-/// How many came so far.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct StepView {
-    /// Which step: `viewers` looked at a product, of them so many reached the next within the day.
-    step: Metric,
-    /// How many, by day and summed.
-    visitors: i64,
 }
 
 fn period(app: &App, from: Option<Day>, to: Option<Day>, days: u64) -> Period {
