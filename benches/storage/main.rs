@@ -166,11 +166,15 @@ async fn cos(table: &mut Table, folder: &Folder, bare: &Served, args: &Args) -> 
 /// One way through both servers, in turns; whether what is claimed of it holds.
 async fn pair(table: &mut Table, name: &str, servers: [&Served; 2], way: Way, args: &Args) -> anyhow::Result<bool> {
     let mut measured = [Measured::default(), Measured::default()];
-    for (server, measured) in servers.iter().zip(&mut measured) {
+    let mut idle = [0, 0];
+    for (server, idle) in servers.iter().zip(&mut idle) {
         // What is made at the first time stays, and is no memory of a transfer.
         go(server, way, MIB, true).await?;
-        let idle = memory(server)?;
-        for _ in 0..args.rounds {
+        *idle = memory(server)?;
+    }
+    // In turns: what one leaves for the disk to write slows the next, whoever that is.
+    for _ in 0..args.rounds {
+        for ((server, measured), idle) in servers.iter().zip(&mut measured).zip(idle) {
             let (took, most) = go(server, way, args.mib * MIB, false).await?;
             #[expect(clippy::cast_precision_loss, reason = "a speed for people")]
             measured.mib_per_second.push(args.mib as f64 / took.as_secs_f64());

@@ -43,7 +43,7 @@ pub(super) async fn run(database: &Database) -> Result<(), Error> {
     match database {
         Database::MySql { pool, .. } => {
             // A connection of its own, closed at the end: the lock belongs to it and goes with it.
-            let mut lock = pool.acquire().await.map_err(Error::of("data::migrate"))?.detach();
+            let mut lock = pool.pool().acquire().await.map_err(Error::of("data::migrate"))?.detach();
             let taken = take_lock(&mut lock).await;
             let outcome = if taken? { on_mysql(database, &mut lock).await } else { Err(busy()) };
             drop(lock.close().await);

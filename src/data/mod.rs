@@ -33,6 +33,7 @@ mod meter;
 mod migrate;
 mod open;
 mod session;
+mod spare;
 mod writer;
 
 pub mod access_token;

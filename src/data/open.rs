@@ -1,6 +1,6 @@
 //! Opening a database by its URL, with the settings that the promises need.
 
-use super::{doctor, error::Error, migrate, session::Database, transfer, writer::Writer};
+use super::{doctor, error::Error, migrate, session::Database, spare::Spare, transfer, writer::Writer};
 use crate::config;
 use sqlx::{
     ConnectOptions, Executor,
@@ -19,6 +19,11 @@ const SQLITE_READERS: u32 = 4;
 /// How long SQLite waits for whoever writes, and between two tries to open its file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const OPEN_AGAIN: Duration = Duration::from_millis(20);
+
+/// A connection that has rested for so long is asked whether it still lives before it is used.
+const REST: Duration = Duration::from_secs(5);
+/// The same of those for callbacks.
+const CALLBACK_REST: Duration = Duration::from_mins(1);
 
 /// How long a connection may take to be ready for the next who asks.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
@@ -74,7 +79,7 @@ pub(super) fn mysql_options(url: &str) -> Result<MySqlConnectOptions, Error> {
 
 async fn mysql(url: &str, settings: &config::Database, guards: Guards) -> Result<Database, Error> {
     let options = mysql_options(url)?;
-    let pool = mysql_pool(settings, settings.connections_max, Duration::from_secs(5))
+    let pool = mysql_pool(settings, settings.connections_max, REST)
         .max_lifetime(Duration::from_mins(10))
         .after_release(move |connection, _| {
             Box::pin(async move {
@@ -93,10 +98,11 @@ async fn mysql(url: &str, settings: &config::Database, guards: Guards) -> Result
     // Nothing is begun on these, so nothing is left open on them. They live long: when the database is slow there is no
     // time to connect, which takes several round trips, nor to prepare the one statement that runs on them.
     // One more than callbacks keep: the one that is asked whether the database answers.
-    let callbacks = mysql_pool(settings, settings.callback_connections + 1, Duration::from_mins(1))
+    let callbacks = mysql_pool(settings, settings.callback_connections + 1, CALLBACK_REST)
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options);
+    let (pool, callbacks) = (Spare::new(pool, REST), Spare::new(callbacks, CALLBACK_REST));
     Ok(Database::MySql { pool, callbacks, meter: Arc::default() })
 }
 

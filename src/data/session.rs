@@ -3,12 +3,12 @@
 use super::{
     error::Error,
     meter::{Meter, PoolCounts},
+    spare::{Lent, Spare},
     statement::{Args, Row, Sql, expand},
     writer::{Unit, Writer},
 };
 use sqlx::{
-    Executor, FromRow, MySql, MySqlConnection, MySqlPool, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool,
-    Transaction,
+    Executor, FromRow, MySqlConnection, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool,
     mysql::{MySqlArguments, MySqlRow},
     pool::PoolConnection,
     sqlite::{SqliteArguments, SqliteRow},
@@ -22,9 +22,9 @@ pub enum Database {
     /// MySQL or MariaDB.
     MySql {
         /// Connections for everything.
-        pool: MySqlPool,
+        pool: Spare,
         /// Connections for callbacks alone: they are stored however busy the others are.
-        callbacks: MySqlPool,
+        callbacks: Spare,
         /// How it is used.
         meter: Arc<Meter>,
     },
@@ -46,8 +46,8 @@ pub struct Session(Link, Span);
 
 #[derive(Debug)]
 enum Link {
-    MySqlRead(PoolConnection<MySql>),
-    MySqlWrite(Transaction<'static, MySql>),
+    MySqlRead(Lent),
+    MySqlWrite(Lent),
     SqliteRead(PoolConnection<Sqlite>),
     SqliteWrite(Unit),
 }
@@ -73,7 +73,7 @@ impl Database {
         let span = tracing::debug_span!("data.write", otel.kind = "client", db.system = self.dialect());
         let _turn = self.meter().begin();
         match self {
-            Self::MySql { pool, .. } => pool.begin().await.map(Link::MySqlWrite).map_err(Error::of("data::write")),
+            Self::MySql { pool, .. } => begin(pool).await.map(Link::MySqlWrite).map_err(Error::of("data::write")),
             Self::Sqlite { writer, .. } => writer.begin().await.map(Link::SqliteWrite),
         }
         .map(|link| Session(link, span))
@@ -117,7 +117,7 @@ impl Database {
     pub fn pools(&self) -> Vec<PoolCounts> {
         match self {
             Self::MySql { pool, callbacks, .. } => {
-                vec![PoolCounts::of("requests", pool), PoolCounts::of("callbacks", callbacks)]
+                vec![pool.counts("requests"), callbacks.counts("callbacks")]
             }
             Self::Sqlite { readers, .. } => vec![PoolCounts::of("readers", readers)],
         }
@@ -145,12 +145,19 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(8);
 
 const PING: Sql = Sql { name: "data::PING", mysql: "SELECT 1", sqlite: "SELECT 1" };
 
+/// A connection with a transaction begun. sqlx's own `begin()` would give it back only by way of the pool.
+async fn begin(pool: &Spare) -> Result<Lent, sqlx::Error> {
+    let mut link = pool.acquire().await?;
+    link.connection().execute("BEGIN").await?;
+    Ok(link)
+}
+
 /// One body for both drivers: `$call` with the text, the values and the wire of the driver at hand.
 macro_rules! on_wire {
     ($session:expr, $sql:expr, $args:expr, |$text:ident, $values:ident, $wire:ident| $call:expr) => {{
         let (sql, args) = ($sql, $args);
         let repeats = args.repeats();
-        match $session.wire() {
+        let done = match $session.wire() {
             Wire::MySql($wire) => {
                 let mut $values = MySqlArguments::default();
                 let $text = written(sql.mysql, repeats);
@@ -167,17 +174,26 @@ macro_rules! on_wire {
                     Err(error) => Err(Error::of(sql.name)(sqlx::Error::Encode(error))),
                 }
             }
+        };
+        if done.is_ok() {
+            $session.settle();
         }
+        done
     }};
 }
 
 impl Session {
     fn wire(&mut self) -> Wire<'_> {
         match &mut self.0 {
-            Link::MySqlRead(link) => Wire::MySql(link),
-            Link::MySqlWrite(link) => Wire::MySql(link),
+            Link::MySqlRead(link) | Link::MySqlWrite(link) => Wire::MySql(link.connection()),
             Link::SqliteRead(link) => Wire::Sqlite(link),
             Link::SqliteWrite(unit) => Wire::Sqlite(unit.connection()),
+        }
+    }
+    /// A statement was answered: what commits by itself has left nothing open.
+    fn settle(&mut self) {
+        if let Link::MySqlRead(link) = &mut self.0 {
+            link.settle();
         }
     }
     /// At most one row.
@@ -264,13 +280,17 @@ impl Session {
     /// Close the connection without a word: nobody listens at its other end.
     pub(super) fn discard(self) {
         if let Link::MySqlRead(link) = self.0 {
-            drop(link.detach());
+            link.discard();
         }
     }
     /// Make it last. Only an `Ok` from here may be acknowledged; an error here means that nobody knows.
     pub async fn commit(self) -> Result<(), Error> {
         match self.0 {
-            Link::MySqlWrite(transaction) => transaction.commit().await.map_err(Error::of("data::commit")),
+            Link::MySqlWrite(mut link) => {
+                link.connection().execute("COMMIT").await.map_err(Error::of("data::commit"))?;
+                link.settle();
+                Ok(())
+            }
             Link::SqliteWrite(unit) => unit.commit().await,
             Link::MySqlRead(_) | Link::SqliteRead(_) => Ok(()),
         }

@@ -16,7 +16,8 @@ statements! {
     JOIN_UNION = "UPDATE users SET unionid = ?, version = version + 1, updated_ms = ? WHERE id = ? AND unionid IS NULL";
     SET_PROFILE = "UPDATE users SET nickname = ?, avatar_url = ?, version = version + 1, updated_ms = ? WHERE id = ?";
     SET_PHONE = "UPDATE users SET phone_sealed = ?, phone_index = ?, version = version + 1, updated_ms = ? WHERE id = ?";
-    FIND_IDENTITY = "SELECT id, user_id, appid, openid FROM identities WHERE appid = ? AND openid = ?";
+    FIND_ACCOUNT = "SELECT i.id AS identity_id, u.id, u.unionid, u.nickname, u.avatar_url, u.phone_sealed, u.state, u.version,
+                    u.created_ms FROM identities i JOIN users u ON u.id = i.user_id WHERE i.appid = ? AND i.openid = ?";
     INSERT_IDENTITY = "INSERT INTO identities (id, user_id, appid, openid, session_key_sealed, created_ms, seen_ms)
                        VALUES (?, ?, ?, ?, ?, ?, ?)";
     SEE_IDENTITY = "UPDATE identities SET session_key_sealed = ?, seen_ms = ? WHERE id = ?";
@@ -69,9 +70,18 @@ pub async fn set_phone(
 ) -> Result<bool, Error> {
     Ok(session.execute(SET_PHONE, (sealed, index, now, id)).await? == 1)
 }
-/// A person's account in one mini-program.
-pub async fn find_identity(session: &mut Session, appid: &str, openid: &str) -> Result<Option<Identity>, Error> {
-    session.optional(FIND_IDENTITY, (appid, openid)).await
+/// A person's account in one mini-program, with the person.
+#[derive(Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Account {
+    /// The account.
+    pub identity_id: IdentityId,
+    /// The person.
+    #[sqlx(flatten)]
+    pub user: User,
+}
+/// Whose account this is.
+pub async fn find_account(session: &mut Session, appid: &str, openid: &str) -> Result<Option<Account>, Error> {
+    session.optional(FIND_ACCOUNT, (appid, openid)).await
 }
 /// A new account. `Conflict` when it is known.
 pub async fn insert_identity(

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    data::{self, Session},
+    data::{self, Session, user::Account},
     model::{
         id::{IdentityId, UserId},
         token::{Audience, Tokens},
@@ -71,12 +71,11 @@ fn refused(error: wechat::Error) -> Error<UserRefusal> {
 
 async fn sign_in_once(app: &App, known: Known<'_>) -> Result<(Profile, Tokens), Error<UserRefusal>> {
     let mut session = app.database.write().await?;
-    let id = recognise(app, &mut session, known).await?;
-    let user = data::user::find(&mut session, id).await?.ok_or(Fault::broken("an identity without its user"))?;
+    let user = recognise(app, &mut session, known).await?;
     if user.state == UserState::Disabled {
         return Err(UserRefusal::Disabled.into());
     }
-    let tokens = token::issue(app, &mut session, Audience::Buyer, id.0, known.appid, known.openid).await?;
+    let tokens = token::issue(app, &mut session, Audience::Buyer, user.id.0, known.appid, known.openid).await?;
     session.commit().await?;
     app.ingest.facts.notify_one();
     Ok((profile_of(app, user)?, tokens))
@@ -84,37 +83,41 @@ async fn sign_in_once(app: &App, known: Known<'_>) -> Result<(Profile, Tokens), 
 
 /// Whose identity this is; a new person when nobody's. Two first sign-ins at once meet in a unique key, and the loser
 /// runs again and finds the winner's.
-async fn recognise(app: &App, session: &mut Session, login: Known<'_>) -> Result<UserId, Fault> {
+async fn recognise(app: &App, session: &mut Session, login: Known<'_>) -> Result<User, Fault> {
     let (now, Known { appid, openid, unionid, session_key }) = (app.now(), login);
     let sealed = |id: IdentityId, key: &str| app.vault.seal(&format!("identities.session_key:{id}"), key.as_bytes());
-    if let Some(known) = data::user::find_identity(session, appid, openid).await? {
+    if let Some(Account { identity_id, mut user }) = data::user::find_account(session, appid, openid).await? {
         match session_key {
-            Some(key) => data::user::see_identity(session, known.id, &sealed(known.id, key.expose()), now).await?,
-            None => data::user::meet_identity(session, known.id, now).await?,
+            Some(key) => {
+                data::user::see_identity(session, identity_id, &sealed(identity_id, key.expose()), now).await?
+            }
+            None => data::user::meet_identity(session, identity_id, now).await?,
         };
-        if let Some(unionid) = unionid
+        if let (Some(unionid), None) = (unionid, &user.unionid)
             && data::user::find_by_unionid(session, unionid).await?.is_none()
+            && data::user::join_union(session, user.id, unionid, now).await?
         {
-            data::user::join_union(session, known.user_id, unionid, now).await?;
+            user.unionid = Some(unionid.to_owned());
+            user.version += 1;
         }
-        return Ok(known.user_id);
+        return Ok(user);
     }
     let same_person = match unionid {
         Some(unionid) => data::user::find_by_unionid(session, unionid).await?,
         None => None,
     };
-    let user_id = if let Some(user) = same_person {
-        user.id
+    let user = if let Some(user) = same_person {
+        user
     } else {
         let id = app.ids.next(UserId);
         data::user::insert(session, id, unionid, now).await?;
-        id
+        data::user::find(session, id).await?.ok_or(Fault::broken("a person who was just stored is not there"))?
     };
     let id = app.ids.next(IdentityId);
-    let identity = Identity { id, user_id, appid: appid.to_owned(), openid: openid.to_owned() };
+    let identity = Identity { id, user_id: user.id, appid: appid.to_owned(), openid: openid.to_owned() };
     let key = session_key.map_or("", Secret::expose);
     data::user::insert_identity(session, &identity, &sealed(id, key), now).await?;
-    Ok(user_id)
+    Ok(user)
 }
 
 fn phone_place(id: UserId) -> String {

@@ -51,7 +51,8 @@ pub(super) async fn start(
         "--innodb-buffer-pool-size=128M",
         "--max-connections=500",
     ]);
-    command.args(if programs.install_db.is_some() { &["--innodb-log-file-size=48M"][..] } else { MYSQL_ONLY });
+    // The size of the redo log is the server's own: MariaDB was seen to stand still when a small one was full.
+    command.args(if programs.install_db.is_some() { &[] } else { MYSQL_ONLY });
     command.stdin(Stdio::null()).current_dir(&home);
     let mut process = guard.start("database", command, &logs)?;
     process.wait_ready(PATIENCE, || greets(port)).await?;

@@ -3,7 +3,7 @@
 use super::{BYTES, LARGE, LATER, MOST, TEXT, read, write};
 use crate::support::app::{START, TestApp};
 use weizhan::{
-    data,
+    data::{self, user::Account},
     model::{
         id::{IdentityId, SignInId, StaffId, UserId},
         staff::{Permission, Staff},
@@ -60,11 +60,12 @@ async fn people_come_back() {
         version: 3,
         created_ms: START,
     };
-    assert_eq!(data::user::find(&mut rows, plain).await.unwrap(), Some(expected));
+    assert_eq!(data::user::find(&mut rows, plain).await.unwrap(), Some(expected.clone()));
     let other = data::user::find_by_unionid(&mut rows, "o6-union").await.unwrap().unwrap();
     assert_eq!((other.id, other.unionid.as_deref(), other.phone_sealed), (joined, Some("o6-union"), None));
-    assert_eq!(data::user::find_identity(&mut rows, "wx", "o-A").await.unwrap(), Some(identity));
-    assert_eq!(data::user::find_identity(&mut rows, "wx", "o-a").await.unwrap(), None, "byte for byte");
+    let account = Account { identity_id: identity.id, user: expected };
+    assert_eq!(data::user::find_account(&mut rows, "wx", "o-A").await.unwrap(), Some(account));
+    assert_eq!(data::user::find_account(&mut rows, "wx", "o-a").await.unwrap(), None, "byte for byte");
     assert_eq!(data::token::find(&mut rows, sign_in.id).await.unwrap(), Some(sign_in.clone()));
     assert_eq!(data::staff::find(&mut rows, staff.id).await.unwrap(), Some(staff.clone()));
     assert_eq!(data::staff::find_by_name(&mut rows, TEXT).await.unwrap(), Some(staff.clone()));

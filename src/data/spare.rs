@@ -1,0 +1,143 @@
+//! Connections to MySQL that wait for the next who asks.
+//!
+//! sqlx's pool makes two round trips with each connection that comes back: the ROLLBACK that undoes what a cancelled
+//! `begin()` may have left open, and a ping. The connection is nobody's meanwhile. A session whose last statement was
+//! answered, outside a transaction or by the end of one, has left nothing open, and its connection waits here for the next.
+//! Every other goes back to the pool with both, and so does one that has been away from it or has waited for long.
+
+use super::meter::PoolCounts;
+use sqlx::{MySql, MySqlConnection, MySqlPool, pool::PoolConnection};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long a connection stays away from its pool at most; the pool looks at its age when it comes back.
+const AWAY_MAX: Duration = Duration::from_mins(1);
+
+/// A pool, with the connections of it that wait. A clone is the same.
+#[derive(Debug, Clone)]
+pub struct Spare(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    pool: MySqlPool,
+    /// One for each connection there may be, so that who waits for one is served in turn.
+    turns: Arc<Semaphore>,
+    waiting: Mutex<Vec<Waiting>>,
+    /// A connection that has waited for so long is asked whether it still lives, by the pool.
+    rest: Duration,
+    patience: Duration,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    connection: PoolConnection<MySql>,
+    left_pool: Instant,
+    since: Instant,
+}
+
+/// A connection that somebody has.
+#[derive(Debug)]
+pub(super) struct Lent {
+    /// Until it is dropped.
+    connection: Option<PoolConnection<MySql>>,
+    left_pool: Instant,
+    /// Whether nothing is open on it.
+    is_clean: bool,
+    spare: Spare,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Spare {
+    /// The connections of a pool, of which there may be as many as it allows.
+    pub(super) fn new(pool: MySqlPool, rest: Duration) -> Self {
+        let options = pool.options();
+        let (turns, patience) = (options.get_max_connections(), options.get_acquire_timeout());
+        let turns = Arc::new(Semaphore::new(usize::try_from(turns).unwrap_or(1)));
+        Self(Arc::new(Parts { pool, turns, waiting: Mutex::default(), rest, patience }))
+    }
+
+    /// The pool itself.
+    pub(super) fn pool(&self) -> &MySqlPool {
+        &self.0.pool
+    }
+
+    /// One that waits, or one of the pool's.
+    pub(super) async fn acquire(&self) -> Result<Lent, sqlx::Error> {
+        let acquired = async {
+            let turn = self.0.turns.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+            let (connection, left_pool) = match self.next() {
+                Some(next) => (next.connection, next.left_pool),
+                None => (self.0.pool.acquire().await?, Instant::now()),
+            };
+            let connection = Some(connection);
+            Ok(Lent { connection, left_pool, is_clean: true, spare: self.clone(), _turn: turn })
+        };
+        tokio::time::timeout(self.0.patience, acquired).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    /// The one that came back last. If that has waited for long, so have the others: all of them go to the pool.
+    fn next(&self) -> Option<Waiting> {
+        let mut waiting = self.lock();
+        let next = waiting.pop().filter(|next| next.since.elapsed() < self.0.rest);
+        let tired = if next.is_none() { std::mem::take(&mut *waiting) } else { Vec::new() };
+        drop(waiting);
+        drop(tired);
+        next
+    }
+
+    /// How its connections are doing.
+    pub(super) fn counts(&self, name: &'static str) -> PoolCounts {
+        let waiting = u32::try_from(self.lock().len()).unwrap_or(u32::MAX);
+        let counts = PoolCounts::of(name, &self.0.pool);
+        PoolCounts { idle: counts.idle.saturating_add(waiting), ..counts }
+    }
+
+    /// Let go of all connections.
+    pub(super) async fn close(&self) {
+        // First: whoever gives one back from here on gives it to the pool.
+        self.0.turns.close();
+        let waiting = std::mem::take(&mut *self.lock());
+        drop(waiting);
+        self.0.pool.close().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lent {
+    /// To run statements on. Until [`Self::settle`] something may be open on it.
+    pub(super) fn connection(&mut self) -> &mut MySqlConnection {
+        self.is_clean = false;
+        self.connection.as_mut().expect("it is there until this is dropped")
+    }
+
+    /// The last statement was answered, and no transaction is open.
+    pub(super) fn settle(&mut self) {
+        self.is_clean = true;
+    }
+
+    /// Close it without a word: nobody listens at its other end.
+    pub(super) fn discard(mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        if !self.is_clean || self.left_pool.elapsed() > AWAY_MAX {
+            return;
+        }
+        let mut waiting = self.spare.lock();
+        if !self.spare.0.turns.is_closed() {
+            waiting.push(Waiting { connection, left_pool: self.left_pool, since: Instant::now() });
+        }
+    }
+}
