@@ -201,10 +201,12 @@ async fn write_group(app: &App, group: Vec<Waiting>) {
 /// Of each event whether it was new, once it is on the disk.
 async fn append(app: &App, group: &[Waiting]) -> Result<Vec<bool>, NotTaken> {
     let events: Vec<&Event> = group.iter().flat_map(|one| &one.events).collect();
-    let mut again = 0;
+    // Nearly always all are new: the log is asked what it has when it says that it has one of them.
+    let (mut look, mut again) = (false, 0);
     loop {
-        match tokio::time::timeout(PATIENCE, append_once(app, &events)).await {
+        match tokio::time::timeout(PATIENCE, append_once(app, &events, look)).await {
             Err(_) => return Err(NotTaken::Silent),
+            Ok(Err(data::Error::Conflict { .. })) if !look => look = true,
             Ok(Err(error)) if error.is_contended() && again < AGAIN_MAX => {
                 again += 1;
                 tracing::debug!(%error, again, "a race for the log was lost");
@@ -215,9 +217,13 @@ async fn append(app: &App, group: &[Waiting]) -> Result<Vec<bool>, NotTaken> {
     }
 }
 
-async fn append_once(app: &App, events: &[&Event]) -> Result<Vec<bool>, data::Error> {
+async fn append_once(app: &App, events: &[&Event], look: bool) -> Result<Vec<bool>, data::Error> {
     let mut session = app.database.write().await?;
-    let news = data::event::append_each(&mut session, events).await?;
+    let news = if look {
+        data::event::append_each(&mut session, events).await?
+    } else {
+        data::event::append_unseen(&mut session, events).await?
+    };
     session.commit().await?;
     app.ingest.groups.add();
     Ok(news)

@@ -46,8 +46,6 @@ pub struct Vitals {
     pub collation: Option<String>,
     /// Connections it allows and connections it has; SQLite counts none.
     pub connections: Option<(u32, u32)>,
-    /// Bytes of its redo log; SQLite has none.
-    pub redo_log_bytes: Option<u64>,
     /// Settings that break a promise.
     pub symptoms: Vec<Symptom>,
     /// Migrations that have not run yet.
@@ -56,8 +54,7 @@ pub struct Vitals {
 
 const VITALS: Sql = Sql {
     name: "data::doctor::VITALS",
-    mysql: "SHOW VARIABLES WHERE Variable_name IN ('version', 'collation_database', 'max_connections',
-            'innodb_redo_log_capacity', 'innodb_log_file_size')",
+    mysql: "SHOW VARIABLES WHERE Variable_name IN ('version', 'collation_database', 'max_connections')",
     sqlite: "SELECT 'version', sqlite_version()",
 };
 const CONNECTED: Sql = Sql {
@@ -75,14 +72,11 @@ impl Database {
         drop(session);
         let find = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         let number = |name: &str| find(name).and_then(|text| text.parse().ok());
-        let bytes = |name: &str| find(name).and_then(|text| text.parse().ok());
         Ok(Vitals {
             version: find("version").unwrap_or_default(),
             now,
             collation: find("collation_database"),
             connections: number("max_connections").zip(number("Threads_connected")),
-            // MySQL 8.0.30 and later have the first; MariaDB has one file.
-            redo_log_bytes: bytes("innodb_redo_log_capacity").or_else(|| bytes("innodb_log_file_size")),
             symptoms: examine(self).await?,
             pending: migrate::pending(self).await?,
         })

@@ -16,8 +16,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SKEW_WARN_MS: u64 = 2_000;
 /// From here on leases and tokens are at risk.
 const SKEW_FAIL_MS: u64 = 60_000;
-/// MariaDB 10.11 with a redo log of 16 MB stood still under load when it was full; both servers have more by themselves.
-const REDO_LOG_BYTES_MIN: u64 = 48 << 20;
 
 /// How the database of the settings is.
 pub(super) async fn database(config: &Config, now: impl Fn() -> Timestamp) -> Vec<Finding> {
@@ -93,7 +91,6 @@ fn judge(config: &Config, vitals: &Vitals, now: Timestamp) -> Vec<Finding> {
         });
     }
     all.extend(vitals.connections.map(|(most, used)| room(config, most, used)));
-    all.extend(vitals.redo_log_bytes.map(redo_log));
     all.push(schema(vitals.pending));
     all.push(clock("clock.database", ("数据库", "the database"), now, vitals.now));
     all
@@ -138,19 +135,6 @@ fn room(config: &Config, most: u32, used: u32) -> Finding {
         1 => Finding::warning("database.connections", figures, act()),
         _ => Finding::good("database.connections", figures.0, figures.1),
     }
-}
-
-/// Whether the server's redo log is long enough for the pages to be written behind it.
-fn redo_log(bytes: u64) -> Finding {
-    let (chinese, english) = (format!("重做日志 {} MB", bytes >> 20), format!("a redo log of {} MB", bytes >> 20));
-    if bytes >= REDO_LOG_BYTES_MIN {
-        return Finding::good("database.redo_log", chinese, english);
-    }
-    let act = Said::new(
-        "把 innodb_log_file_size（MySQL 8 是 innodb_redo_log_capacity）恢复为默认的约 100 MB：日志写满时数据库会停住",
-        "leave innodb_log_file_size (MySQL 8: innodb_redo_log_capacity) at its default of about 100 MB: a full log halts the server",
-    );
-    Finding::warning("database.redo_log", (chinese, english), act)
 }
 
 fn schema(pending: usize) -> Finding {
@@ -272,7 +256,6 @@ mod tests {
             now,
             collation: Some("utf8mb4_bin".to_owned()),
             connections: Some((200, 10)),
-            redo_log_bytes: Some(100 << 20),
             symptoms: vec![],
             pending: 0,
         };
@@ -291,8 +274,6 @@ mod tests {
             (room(20), room(30)),
             (vec![("database.connections", Level::Failure)], vec![("database.connections", Level::Warning)])
         );
-        let short = Some(16 << 20);
-        assert_eq!(found(Vitals { redo_log_bytes: short, ..well.clone() }), [("database.redo_log", Level::Warning)]);
         assert_eq!(found(Vitals { pending: 2, ..well.clone() }), [("database.schema", Level::Warning)]);
         let skew = |ms| found(Vitals { now: Timestamp(now.0 + ms), ..well.clone() });
         assert_eq!(

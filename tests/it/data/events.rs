@@ -116,7 +116,11 @@ async fn each_event_says_whether_it_was_new_and_a_consumer_goes_back() {
     let mut rows = write(&app).await;
     assert!(!data::event::is_any_waiting(&mut rows).await.unwrap());
     assert_eq!(data::event::ends(&mut rows, part).await.unwrap(), (1, 0));
-    assert_eq!(data::event::append_each(&mut rows, &[&one, &one]).await.unwrap(), [true, false]);
+    assert_eq!(data::event::append_unseen(&mut rows, &[&one, &one]).await.unwrap(), [true, false]);
+    rows.commit().await.unwrap();
+    let again = data::event::append_unseen(&mut write(&app).await, &[&two, &one]).await;
+    assert!(matches!(again, Err(data::Error::Conflict { .. })), "{again:?}");
+    let mut rows = write(&app).await;
     assert_eq!(data::event::append_each(&mut rows, &[&two, &one, &two]).await.unwrap(), [true, false, false]);
     assert_eq!(data::event::ends(&mut rows, part).await.unwrap(), (1, 2));
     assert_eq!(data::event::hold(&mut rows, "figures", part, START).await.unwrap(), 0);
