@@ -34,7 +34,7 @@ pub async fn count_others(session: &mut Session, user: UserId, sku: SkuId) -> Re
 pub async fn put(session: &mut Session, user: UserId, sku: SkuId, qty: i64, now: Timestamp) -> Result<(), Error> {
     session.execute(PUT, (user, sku, qty, now)).await.map(drop)
 }
-/// Take lines out; how many there were.
-pub async fn remove(session: &mut Session, user: UserId, skus: &[SkuId]) -> Result<u64, Error> {
-    session.execute(REMOVE, Then((user,), Each(skus.iter().map(|sku| (*sku,)).collect()))).await
+/// Take lines out, if they are there.
+pub async fn remove(session: &mut Session, user: UserId, skus: &[SkuId]) -> Result<(), Error> {
+    session.execute_later(REMOVE, Then((user,), Each(skus.iter().map(|sku| (*sku,)).collect()))).await
 }

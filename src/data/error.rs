@@ -66,6 +66,13 @@ impl Error {
             Sort::Driver => Self::Driver { statement, source },
         }
     }
+    /// A unique value that nobody expected to be taken was taken by another: the unit may be run again.
+    pub(super) fn into_contended(self) -> Self {
+        match self {
+            Self::Conflict { statement, source } => Self::Contended { statement, source },
+            other => other,
+        }
+    }
     /// Whether running the whole unit again may help at once.
     pub fn is_contended(&self) -> bool {
         matches!(self, Self::Contended { .. })

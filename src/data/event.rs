@@ -201,7 +201,7 @@ pub async fn note(session: &mut Session, facts: &[Event]) -> Result<(), Error> {
     if facts.is_empty() {
         return Ok(());
     }
-    session.execute(NOTE, Each(facts.iter().map(values).collect())).await.map(drop)
+    session.execute_later(NOTE, Each(facts.iter().map(values).collect())).await
 }
 
 /// Move up to `limit` facts to the log; how many there were. In a transaction of its own.

@@ -34,6 +34,7 @@ mod migrate;
 mod open;
 mod session;
 mod spare;
+mod wire;
 mod writer;
 
 pub mod access_token;

@@ -187,5 +187,6 @@ async fn sqlite_once(url: &str, timeout: Duration) -> Result<Database, Error> {
         .connect_with(options.read_only(true))
         .await
         .map_err(Error::of("data::open"))?;
-    Ok(Database::Sqlite { readers, writer, meter: Arc::default() })
+    // A file does not go away while nobody reads it.
+    Ok(Database::Sqlite { readers: Spare::new(readers, Duration::MAX), writer, meter: Arc::default() })
 }

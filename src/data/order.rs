@@ -105,14 +105,14 @@ pub async fn insert(session: &mut Session, order: &Order, lines: &[OrderLine], a
         order.expires_ms,
         order.created_ms,
     );
-    session.execute(INSERT, values).await?;
+    session.execute_later(INSERT, values).await?;
     let row = |line: &OrderLine| {
         let OrderLine { sku_id, product_id, title, sku_name, cover_url, price_fen, qty } = line.clone();
         (order.id, sku_id, product_id, title, sku_name, cover_url, price_fen, qty)
     };
-    session.execute(INSERT_LINES, Each(lines.iter().map(row).collect())).await?;
+    session.execute_later(INSERT_LINES, Each(lines.iter().map(row).collect())).await?;
     let first = (order.id, order.version, OrderMove::Place, None::<OrderState>, order.state, actor, order.created_ms);
-    session.execute(INSERT_TRANSITION, first).await.map(drop)
+    session.execute_later(INSERT_TRANSITION, first).await
 }
 /// Move an order as it was seen, and write the transition; `false` when it stands elsewhere by now.
 ///
@@ -130,7 +130,7 @@ pub async fn advance(
         return Ok(false);
     }
     let row = (seen.id, seen.version + 1, step, Some(seen.state), to, actor, now);
-    session.execute(INSERT_TRANSITION, row).await?;
+    session.execute_later(INSERT_TRANSITION, row).await?;
     Ok(true)
 }
 /// Set another price of an order as it was seen, and write the transition; `false` when it stands elsewhere by now.
@@ -146,7 +146,7 @@ pub async fn reprice(
         return Ok(false);
     }
     let row = (seen.id, seen.version + 1, OrderMove::Reprice, Some(seen.state), seen.state, actor, now);
-    session.execute(INSERT_TRANSITION, row).await?;
+    session.execute_later(INSERT_TRANSITION, row).await?;
     Ok(true)
 }
 /// Hold the order in `state` until the session ends; `false` when it stands elsewhere.

@@ -5,12 +5,12 @@ use super::{
     meter::{Meter, PoolCounts},
     spare::{Lent, Spare},
     statement::{Args, Row, Sql, expand},
+    wire::{self, Driver as _},
     writer::{Unit, Writer},
 };
 use sqlx::{
-    Executor, FromRow, MySqlConnection, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool,
+    Executor, FromRow, MySql, MySqlConnection, SqlSafeStr, SqlStr, Sqlite, SqliteConnection,
     mysql::{MySqlArguments, MySqlRow},
-    pool::PoolConnection,
     sqlite::{SqliteArguments, SqliteRow},
 };
 use std::{sync::Arc, time::Duration};
@@ -22,16 +22,16 @@ pub enum Database {
     /// MySQL or MariaDB.
     MySql {
         /// Connections for everything.
-        pool: Spare,
+        pool: Spare<MySql>,
         /// Connections for callbacks alone: they are stored however busy the others are.
-        callbacks: Spare,
+        callbacks: Spare<MySql>,
         /// How it is used.
         meter: Arc<Meter>,
     },
     /// SQLite.
     Sqlite {
         /// Connections that cannot write.
-        readers: SqlitePool,
+        readers: Spare<Sqlite>,
         /// The one that writes.
         writer: Writer,
         /// How it is used.
@@ -46,10 +46,21 @@ pub struct Session(Link, Span);
 
 #[derive(Debug)]
 enum Link {
-    MySqlRead(Lent),
-    MySqlWrite(Lent),
-    SqliteRead(PoolConnection<Sqlite>),
-    SqliteWrite(Unit),
+    MySqlRead(Lent<MySql>),
+    MySqlWrite(Lent<MySql>),
+    SqliteRead(Lent<Sqlite>),
+    SqliteWrite(Unit, Later),
+}
+
+/// Statements of SQLite that are put off: they take one trip to the driver's thread together, which costs as much as most of
+/// them do.
+#[derive(Debug, Default)]
+struct Later {
+    text: String,
+    values: SqliteArguments,
+    statements: usize,
+    /// One of them failed, and some of them are not done: nothing of the session may last.
+    spoilt: bool,
 }
 
 enum Wire<'a> {
@@ -74,7 +85,7 @@ impl Database {
         let _turn = self.meter().begin();
         match self {
             Self::MySql { pool, .. } => begin(pool).await.map(Link::MySqlWrite).map_err(Error::of("data::write")),
-            Self::Sqlite { writer, .. } => writer.begin().await.map(Link::SqliteWrite),
+            Self::Sqlite { writer, .. } => writer.begin().await.map(|unit| Link::SqliteWrite(unit, Later::default())),
         }
         .map(|link| Session(link, span))
     }
@@ -119,7 +130,7 @@ impl Database {
             Self::MySql { pool, callbacks, .. } => {
                 vec![pool.counts("requests"), callbacks.counts("callbacks")]
             }
-            Self::Sqlite { readers, .. } => vec![PoolCounts::of("readers", readers)],
+            Self::Sqlite { readers, .. } => vec![readers.counts("readers")],
         }
     }
     /// Finish what is under way and let go of all connections.
@@ -146,7 +157,7 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(8);
 const PING: Sql = Sql { name: "data::PING", mysql: "SELECT 1", sqlite: "SELECT 1" };
 
 /// A connection with a transaction begun. sqlx's own `begin()` would give it back only by way of the pool.
-async fn begin(pool: &Spare) -> Result<Lent, sqlx::Error> {
+async fn begin(pool: &Spare<MySql>) -> Result<Lent<MySql>, sqlx::Error> {
     let mut link = pool.acquire().await?;
     link.connection().execute("BEGIN").await?;
     Ok(link)
@@ -157,6 +168,7 @@ macro_rules! on_wire {
     ($session:expr, $sql:expr, $args:expr, |$text:ident, $values:ident, $wire:ident| $call:expr) => {{
         let (sql, args) = ($sql, $args);
         let repeats = args.repeats();
+        $session.catch_up().await?;
         let done = match $session.wire() {
             Wire::MySql($wire) => {
                 let mut $values = MySqlArguments::default();
@@ -186,14 +198,16 @@ impl Session {
     fn wire(&mut self) -> Wire<'_> {
         match &mut self.0 {
             Link::MySqlRead(link) | Link::MySqlWrite(link) => Wire::MySql(link.connection()),
-            Link::SqliteRead(link) => Wire::Sqlite(link),
-            Link::SqliteWrite(unit) => Wire::Sqlite(unit.connection()),
+            Link::SqliteRead(link) => Wire::Sqlite(link.connection()),
+            Link::SqliteWrite(unit, _) => Wire::Sqlite(unit.connection()),
         }
     }
     /// A statement was answered: what commits by itself has left nothing open.
     fn settle(&mut self) {
-        if let Link::MySqlRead(link) = &mut self.0 {
-            link.settle();
+        match &mut self.0 {
+            Link::MySqlRead(link) => link.settle(),
+            Link::SqliteRead(link) => link.settle(),
+            Link::MySqlWrite(_) | Link::SqliteWrite(..) => {}
         }
     }
     /// At most one row.
@@ -204,9 +218,7 @@ impl Session {
         }
         // The query itself is compiled once for all row types; only `from_row` is not.
         async fn found<'q>(session: &mut Session, sql: Sql, args: impl Args<'q>) -> Result<Found, Error> {
-            on_wire!(session, sql, args, |text, values, wire| {
-                wire.fetch_optional(sqlx::query_with(text, values)).await.map(Into::into)
-            })
+            on_wire!(session, sql, args, |text, values, wire| { wire.first(text, values).await.map(Into::into) })
         }
         impl From<Option<MySqlRow>> for Found {
             fn from(row: Option<MySqlRow>) -> Self {
@@ -232,15 +244,44 @@ impl Session {
     /// Every row.
     pub async fn all<'q, T: Row>(&mut self, sql: Sql, args: impl Args<'q>) -> Result<Vec<T>, Error> {
         on_wire!(self, sql, args, |text, values, wire| {
-            let rows = wire.fetch_all(sqlx::query_with(text, values)).await;
+            let rows = wire.rows(text, values).await;
             rows.and_then(|rows| rows.iter().map(FromRow::from_row).collect())
         })
     }
     /// How many rows the statement matched, on both databases also when nothing changed in them.
     pub async fn execute<'q>(&mut self, sql: Sql, args: impl Args<'q>) -> Result<u64, Error> {
-        on_wire!(self, sql, args, |text, values, wire| {
-            wire.execute(sqlx::query_with(text, values)).await.map(|done| done.rows_affected())
-        })
+        on_wire!(self, sql, args, |text, values, wire| { wire.matched(text, values).await })
+    }
+    /// Run it before any other statement and before the commit; nobody is told how many rows it matched. On SQLite what is put off
+    /// so goes together. A unique value that is already taken is a race that was lost ([`Error::Contended`]), which may only
+    /// show later.
+    pub async fn execute_later<'q>(&mut self, sql: Sql, args: impl Args<'q>) -> Result<(), Error> {
+        let Link::SqliteWrite(_, later) = &mut self.0 else {
+            return self.execute(sql, args).await.map(drop).map_err(Error::into_contended);
+        };
+        let text = written(sql.sqlite, args.repeats());
+        args.sqlite(&mut later.values).map_err(|error| Error::of(sql.name)(sqlx::Error::Encode(error)))?;
+        later.text.push_str(text.as_str());
+        later.text.push(';');
+        later.statements += 1;
+        Ok(())
+    }
+    /// Run what was put off.
+    async fn catch_up(&mut self) -> Result<(), Error> {
+        let Link::SqliteWrite(unit, later) = &mut self.0 else { return Ok(()) };
+        if later.spoilt {
+            return Err(Error::of(LATER)(sqlx::Error::Protocol("what was put off had failed".to_owned())));
+        }
+        if later.statements == 0 {
+            return Ok(());
+        }
+        let Later { text, values, statements, .. } = std::mem::take(later);
+        // Until it was answered: a future that is dropped here has done nobody knows how much.
+        later.spoilt = true;
+        let done = wire::listen(unit.connection(), constant(text), values, statements).await;
+        done.map_err(Error::of(LATER)).map_err(Error::into_contended)?;
+        later.spoilt = false;
+        Ok(())
     }
     /// Insert; `false` when a unique value is already taken. The transaction goes on in both cases.
     pub async fn insert_new<'q>(&mut self, sql: Sql, args: impl Args<'q>) -> Result<bool, Error> {
@@ -284,27 +325,33 @@ impl Session {
         }
     }
     /// Make it last. Only an `Ok` from here may be acknowledged; an error here means that nobody knows.
-    pub async fn commit(self) -> Result<(), Error> {
+    pub async fn commit(mut self) -> Result<(), Error> {
+        self.catch_up().await?;
         match self.0 {
             Link::MySqlWrite(mut link) => {
                 link.connection().execute("COMMIT").await.map_err(Error::of("data::commit"))?;
                 link.settle();
                 Ok(())
             }
-            Link::SqliteWrite(unit) => unit.commit().await,
+            Link::SqliteWrite(unit, _) => unit.commit().await,
             Link::MySqlRead(_) | Link::SqliteRead(_) => Ok(()),
         }
     }
 }
 
+/// What errors call statements that were put off; the driver's own text names the table.
+const LATER: &str = "data::later";
+
 /// The text, with its repeated part written out. The parts come from constants only.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "both halves are constants of this crate; nothing of a caller's is in the text"
-)]
 fn written(text: &'static str, repeats: usize) -> SqlStr {
     match expand(text, repeats) {
-        Some(longer) => sqlx::AssertSqlSafe(longer).into_sql_str(),
+        Some(longer) => constant(longer),
         None => text.into_sql_str(),
     }
+}
+
+/// A text that was put together from constants of this crate.
+#[expect(clippy::disallowed_methods, reason = "its parts are constants of this crate; nothing of a caller's is in it")]
+fn constant(text: String) -> SqlStr {
+    sqlx::AssertSqlSafe(text).into_sql_str()
 }

@@ -1,12 +1,12 @@
-//! Connections to MySQL that wait for the next who asks.
+//! Connections that wait for the next who asks.
 //!
-//! sqlx's pool makes two round trips with each connection that comes back: the ROLLBACK that undoes what a cancelled
-//! `begin()` may have left open, and a ping. The connection is nobody's meanwhile. A session whose last statement was
-//! answered, outside a transaction or by the end of one, has left nothing open, and its connection waits here for the next.
+//! With each connection that comes back, sqlx's pool makes a round trip, a ping, and with MySQL another, the ROLLBACK that
+//! undoes what a cancelled `begin()` may have left open. The connection is nobody's meanwhile. A session whose last statement
+//! was answered, outside a transaction or by the end of one, has left nothing open, and its connection waits here for the next.
 //! Every other goes back to the pool with both, and so does one that has been away from it or has waited for long.
 
 use super::meter::PoolCounts;
-use sqlx::{MySql, MySqlConnection, MySqlPool, pool::PoolConnection};
+use sqlx::{Pool, pool::PoolConnection};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -17,42 +17,48 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const AWAY_MAX: Duration = Duration::from_mins(1);
 
 /// A pool, with the connections of it that wait. A clone is the same.
-#[derive(Debug, Clone)]
-pub struct Spare(Arc<Parts>);
+#[derive(Debug)]
+pub struct Spare<DB: sqlx::Database>(Arc<Parts<DB>>);
 
 #[derive(Debug)]
-struct Parts {
-    pool: MySqlPool,
+struct Parts<DB: sqlx::Database> {
+    pool: Pool<DB>,
     /// One for each connection there may be, so that who waits for one is served in turn.
     turns: Arc<Semaphore>,
-    waiting: Mutex<Vec<Waiting>>,
+    waiting: Mutex<Vec<Waiting<DB>>>,
     /// A connection that has waited for so long is asked whether it still lives, by the pool.
     rest: Duration,
     patience: Duration,
 }
 
 #[derive(Debug)]
-struct Waiting {
-    connection: PoolConnection<MySql>,
+struct Waiting<DB: sqlx::Database> {
+    connection: PoolConnection<DB>,
     left_pool: Instant,
     since: Instant,
 }
 
 /// A connection that somebody has.
 #[derive(Debug)]
-pub(super) struct Lent {
+pub(super) struct Lent<DB: sqlx::Database> {
     /// Until it is dropped.
-    connection: Option<PoolConnection<MySql>>,
+    connection: Option<PoolConnection<DB>>,
     left_pool: Instant,
     /// Whether nothing is open on it.
     is_clean: bool,
-    spare: Spare,
+    spare: Spare<DB>,
     _turn: OwnedSemaphorePermit,
 }
 
-impl Spare {
+impl<DB: sqlx::Database> Clone for Spare<DB> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<DB: sqlx::Database> Spare<DB> {
     /// The connections of a pool, of which there may be as many as it allows.
-    pub(super) fn new(pool: MySqlPool, rest: Duration) -> Self {
+    pub(super) fn new(pool: Pool<DB>, rest: Duration) -> Self {
         let options = pool.options();
         let (turns, patience) = (options.get_max_connections(), options.get_acquire_timeout());
         let turns = Arc::new(Semaphore::new(usize::try_from(turns).unwrap_or(1)));
@@ -60,12 +66,12 @@ impl Spare {
     }
 
     /// The pool itself.
-    pub(super) fn pool(&self) -> &MySqlPool {
+    pub(super) fn pool(&self) -> &Pool<DB> {
         &self.0.pool
     }
 
     /// One that waits, or one of the pool's.
-    pub(super) async fn acquire(&self) -> Result<Lent, sqlx::Error> {
+    pub(super) async fn acquire(&self) -> Result<Lent<DB>, sqlx::Error> {
         let acquired = async {
             let turn = self.0.turns.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
             let (connection, left_pool) = match self.next() {
@@ -79,7 +85,7 @@ impl Spare {
     }
 
     /// The one that came back last. If that has waited for long, so have the others: all of them go to the pool.
-    fn next(&self) -> Option<Waiting> {
+    fn next(&self) -> Option<Waiting<DB>> {
         let mut waiting = self.lock();
         let next = waiting.pop().filter(|next| next.since.elapsed() < self.0.rest);
         let tired = if next.is_none() { std::mem::take(&mut *waiting) } else { Vec::new() };
@@ -104,14 +110,14 @@ impl Spare {
         self.0.pool.close().await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Waiting<DB>>> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Lent {
+impl<DB: sqlx::Database> Lent<DB> {
     /// To run statements on. Until [`Self::settle`] something may be open on it.
-    pub(super) fn connection(&mut self) -> &mut MySqlConnection {
+    pub(super) fn connection(&mut self) -> &mut DB::Connection {
         self.is_clean = false;
         self.connection.as_mut().expect("it is there until this is dropped")
     }
@@ -129,7 +135,7 @@ impl Lent {
     }
 }
 
-impl Drop for Lent {
+impl<DB: sqlx::Database> Drop for Lent<DB> {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         if !self.is_clean || self.left_pool.elapsed() > AWAY_MAX {

@@ -37,7 +37,7 @@ pub async fn insert(session: &mut Session, row: &SignIn) -> Result<(), Error> {
         row.created_ms,
         row.expires_ms,
     );
-    session.execute(INSERT, values).await.map(drop)
+    session.execute_later(INSERT, values).await
 }
 /// Retire the refresh token of `generation`; `false` when another call did, or the sign-in has ended.
 pub async fn rotate(session: &mut Session, id: SignInId, generation: i64, now: Timestamp) -> Result<bool, Error> {

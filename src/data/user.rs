@@ -100,10 +100,10 @@ pub async fn see_identity(
     id: IdentityId,
     session_key_sealed: &[u8],
     now: Timestamp,
-) -> Result<bool, Error> {
-    Ok(session.execute(SEE_IDENTITY, (session_key_sealed, now, id)).await? == 1)
+) -> Result<(), Error> {
+    session.execute_later(SEE_IDENTITY, (session_key_sealed, now, id)).await
 }
 /// The account signed in again, and WeChat told no key.
-pub async fn meet_identity(session: &mut Session, id: IdentityId, now: Timestamp) -> Result<bool, Error> {
-    Ok(session.execute(MEET_IDENTITY, (now, id)).await? == 1)
+pub async fn meet_identity(session: &mut Session, id: IdentityId, now: Timestamp) -> Result<(), Error> {
+    session.execute_later(MEET_IDENTITY, (now, id)).await
 }

@@ -7,8 +7,11 @@
 //! The connection belongs to one task, which lends it to one unit at a time and gets it back whatever becomes of the
 //! borrower: a cancelled request cannot leave a transaction open for the next one.
 
-use super::error::Error;
-use sqlx::{Connection, SqlSafeStr, SqliteConnection, sqlite::SqliteConnectOptions};
+use super::{error::Error, wire};
+use sqlx::{
+    Connection, SqlSafeStr, SqliteConnection,
+    sqlite::{SqliteArguments, SqliteConnectOptions},
+};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
@@ -128,7 +131,7 @@ impl Desk {
             Err(error) => return drop(first.send(Err(error))),
         };
         if let Err(error) = control(&mut connection, "BEGIN IMMEDIATE; SAVEPOINT unit").await {
-            drop(first.send(Err(error)));
+            drop(first.send(Err(Error::of("data::write")(error))));
             // It may be half begun: a fresh connection is cheaper than knowing.
             return;
         }
@@ -152,7 +155,7 @@ impl Desk {
         }
         if broken.is_none() {
             let end = if kept.is_empty() { "ROLLBACK" } else { "COMMIT" };
-            broken = sqlx::raw_sql(end).execute(&mut connection).await.err();
+            broken = control(&mut connection, end).await.err();
         }
         // A connection whose commit failed is dropped, which undoes the group.
         let whole = broken.is_none().then_some(connection);
@@ -192,8 +195,10 @@ async fn lend(connection: SqliteConnection, borrower: oneshot::Sender<Result<Uni
     back.await.ok()
 }
 
-async fn control(connection: &mut SqliteConnection, text: &'static str) -> Result<(), Error> {
-    sqlx::raw_sql(text.into_sql_str()).execute(connection).await.map(drop).map_err(Error::of("data::write"))
+/// Run statements without values; they stay prepared.
+async fn control(connection: &mut SqliteConnection, text: &'static str) -> Result<(), sqlx::Error> {
+    let statements = text.split(';').count();
+    wire::listen(connection, text.into_sql_str(), SqliteArguments::default(), statements).await.map(drop)
 }
 
 /// End one unit and, when another waits, begin it: one trip to the thread of the driver.
@@ -204,5 +209,5 @@ async fn hand_over(connection: &mut SqliteConnection, keep: bool, begin_next: bo
         (false, true) => "ROLLBACK TO unit; RELEASE unit; SAVEPOINT unit",
         (false, false) => "ROLLBACK TO unit; RELEASE unit",
     };
-    sqlx::raw_sql(text).execute(connection).await.map(drop)
+    control(connection, text).await
 }

@@ -23,6 +23,10 @@ fn hash(text: &[u8]) -> String {
     hex::encode(digest::digest(&digest::SHA256, text))
 }
 
+fn written(result: &impl Serialize) -> Result<String, Fault> {
+    serde_json::to_string(result).map_err(|error| Fault::broken(error.to_string()))
+}
+
 impl Intent {
     /// `holder` is who asks (`buyer:1`): keys of two callers never meet. `request` is everything that decides the effect.
     pub fn new(holder: &str, route: &str, key: &IdempotencyKey, request: &impl Serialize) -> Self {
@@ -40,8 +44,28 @@ impl Intent {
         T: DeserializeOwned,
         R: crate::model::refusal::Refusal + From<KeyReused>,
     {
+        self.take(session, String::new(), now).await
+    }
+    /// The same where the answer is known before the work: it is kept with the key.
+    pub async fn replay_or_keep<T, R>(
+        &self,
+        session: &mut Session,
+        result: &T,
+        now: Timestamp,
+    ) -> Result<Option<T>, Error<R>>
+    where
+        T: Serialize + DeserializeOwned,
+        R: crate::model::refusal::Refusal + From<KeyReused>,
+    {
+        self.take(session, written(result)?, now).await
+    }
+    async fn take<T, R>(&self, session: &mut Session, reply: String, now: Timestamp) -> Result<Option<T>, Error<R>>
+    where
+        T: DeserializeOwned,
+        R: crate::model::refusal::Refusal + From<KeyReused>,
+    {
         // Most keys are new: nobody looks first.
-        let fresh = StoredReply { request_hash: self.request_hash.clone(), reply: String::new() };
+        let fresh = StoredReply { request_hash: self.request_hash.clone(), reply };
         if data::idempotency::insert(session, &self.scope, &self.key_hash, &fresh, now).await? {
             return Ok(None);
         }
@@ -55,8 +79,7 @@ impl Intent {
     }
     /// Keep the answer under the key that [`Self::replay`] took in this session.
     pub async fn keep(&self, session: &mut Session, result: &impl Serialize) -> Result<(), Fault> {
-        let reply = serde_json::to_string(result).map_err(|error| Fault::broken(error.to_string()))?;
-        if data::idempotency::keep(session, &self.scope, &self.key_hash, &reply).await? {
+        if data::idempotency::keep(session, &self.scope, &self.key_hash, &written(result)?).await? {
             Ok(())
         } else {
             Err(Fault::broken("the key was not taken before the work"))

@@ -98,39 +98,50 @@ pub async fn place(app: &App, buyer: &Buyer, key: &IdempotencyKey, ask: &Ask) ->
 
 async fn place_once(app: &App, buyer: &Buyer, intent: &Intent, ask: &Ask) -> Result<Bought, Error<OrderRefusal>> {
     let mut session = app.database.write().await?;
-    if let Some(bought) = intent.replay::<Bought, OrderRefusal>(&mut session, app.now()).await? {
+    let composed = compose(app, &mut session, buyer, ask).await;
+    // What was answered before counts, whatever has become of the goods and the address since.
+    let answered = match &composed {
+        Ok(bought) => intent.replay_or_keep::<_, OrderRefusal>(&mut session, bought, app.now()).await?,
+        Err(_) => intent.replay(&mut session, app.now()).await?,
+    };
+    if let Some(bought) = answered {
         session.commit().await?;
         return Ok(bought);
     }
-    let snapshot = app.settings.now();
-    let wanted = gather(&ask.lines, &rules(&snapshot.live))?;
-    let ids: Vec<_> = wanted.iter().map(|want| want.sku_id).collect();
-    let skus = data::product::priced(&mut session, &ids).await?;
-    let quoted = quote(&wanted, &skus, &rules(&snapshot.live))?;
-    if ask.expected_total.is_some_and(|seen| seen != quoted.total) {
-        return Err(OrderRefusal::PriceChanged { total: quoted.total }.into());
-    }
-    let stored = data::address::find(&mut session, buyer.id, ask.address_id).await?;
-    let address = address::open(app, &stored.ok_or(OrderRefusal::AddressMissing)?)?.address;
-    let order = draft(app, buyer, ask, &quoted, &address, minutes(snapshot.live.order.unpaid_minutes));
-    for line in &quoted.lines {
+    let bought = composed?;
+    let Bought { order, lines } = &bought;
+    for line in lines {
         if !data::stock::take(&mut session, line.sku_id, line.qty).await? {
             let left = data::stock::left(&mut session, line.sku_id).await?.unwrap_or(0);
             return Err(OrderRefusal::OutOfStock { sku: line.sku_id, left }.into());
         }
     }
-    let moves = stock_moves(app, &order, &quoted.lines, MoveKind::Hold, "buyer");
-    data::stock::insert_moves(&mut session, &moves).await?;
-    data::order::insert(&mut session, &order, &quoted.lines, "buyer").await?;
-    data::cart::remove(&mut session, buyer.id, &ids).await?;
     job::enqueue(app, &mut session, &Work::CloseUnpaidOrder { order: order.id }, order.expires_ms).await?;
-    let bought = Bought { order, lines: quoted.lines };
-    intent.keep(&mut session, &bought).await?;
-    let Order { id, user_id, total_fen, created_ms, .. } = bought.order;
+    data::stock::insert_moves(&mut session, &stock_moves(app, order, lines, MoveKind::Hold, "buyer")).await?;
+    data::order::insert(&mut session, order, lines, "buyer").await?;
+    let skus: Vec<_> = lines.iter().map(|line| line.sku_id).collect();
+    data::cart::remove(&mut session, buyer.id, &skus).await?;
+    let Order { id, user_id, total_fen, created_ms, .. } = *order;
     data::event::note(&mut session, &[Event::fact(EventKind::OrderPlaced, id, user_id, total_fen, created_ms)]).await?;
     session.commit().await?;
     app.ingest.facts.notify_one();
     Ok(bought)
+}
+
+/// The order as it is placed if there is enough of everything: what is asked for, at its price of this moment.
+async fn compose(app: &App, session: &mut Session, buyer: &Buyer, ask: &Ask) -> Result<Bought, Error<OrderRefusal>> {
+    let snapshot = app.settings.now();
+    let rules = rules(&snapshot.live);
+    let wanted = gather(&ask.lines, &rules)?;
+    let ids: Vec<_> = wanted.iter().map(|want| want.sku_id).collect();
+    let quoted = quote(&wanted, &data::product::priced(session, &ids).await?, &rules)?;
+    if ask.expected_total.is_some_and(|seen| seen != quoted.total) {
+        return Err(OrderRefusal::PriceChanged { total: quoted.total }.into());
+    }
+    let stored = data::address::find(session, buyer.id, ask.address_id).await?;
+    let address = address::open(app, &stored.ok_or(OrderRefusal::AddressMissing)?)?.address;
+    let order = draft(app, buyer, ask, &quoted, &address, minutes(snapshot.live.order.unpaid_minutes));
+    Ok(Bought { order, lines: quoted.lines })
 }
 
 fn draft(app: &App, buyer: &Buyer, ask: &Ask, quoted: &Quote, to: &Address, unpaid: Duration) -> Order {

@@ -7,7 +7,10 @@ use crate::support::{
     rows::same,
 };
 use std::collections::BTreeSet;
-use weizhan::{data, data::Database};
+use weizhan::{
+    data,
+    data::{Database, Session},
+};
 
 async fn leases(database: &Database) -> BTreeSet<String> {
     let text = same("SELECT name FROM leases".to_owned());
@@ -131,5 +134,67 @@ async fn a_reader_sees_what_was_acknowledged_and_nothing_else() {
     // Readers of SQLite cannot write at all; MySQL would, so that nothing but habit keeps use cases from it.
     assert_eq!(written.is_err(), database.dialect() == "sqlite");
     drop(reader);
+    app.end().await;
+}
+
+/// A row that is put off.
+async fn put_off(session: &mut Session, name: &str) -> Result<(), data::Error> {
+    let text = format!("INSERT INTO leases (name, holder, epoch, expires_ms) VALUES ('{name}', ?, 1, 1)");
+    session.execute_later(same(text), ("node",)).await
+}
+
+#[tokio::test]
+async fn what_is_put_off_is_seen_by_the_next_statement_and_lasts() {
+    let app = TestApp::new().await;
+    let database = &app.app.database;
+    let mut session = database.write().await.unwrap();
+    put_off(&mut session, "one").await.unwrap();
+    put_off(&mut session, "two").await.unwrap();
+    assert!(!data::lease::insert(&mut session, "two", "other", START).await.unwrap(), "it is there");
+    put_off(&mut session, "three").await.unwrap();
+    session.commit().await.unwrap();
+    assert_eq!(leases(database).await, ["one", "three", "two"].map(str::to_owned).into());
+    let mut session = database.write().await.unwrap();
+    put_off(&mut session, "dropped").await.unwrap();
+    drop(session);
+    let mut session = database.write().await.unwrap();
+    put_off(&mut session, "four").await.unwrap();
+    session.commit().await.unwrap();
+    assert_eq!(leases(database).await, ["four", "one", "three", "two"].map(str::to_owned).into());
+    app.end().await;
+}
+
+/// A name that is taken must not be taken for the answer of a later statement, and nothing beside it may last.
+#[tokio::test]
+async fn what_is_put_off_and_fails_takes_the_session_with_it() {
+    let app = TestApp::new().await;
+    let database = &app.app.database;
+    let mut session = database.write().await.unwrap();
+    put_off(&mut session, "one").await.unwrap();
+    session.commit().await.unwrap();
+    let at_commit = async {
+        let mut session = database.write().await?;
+        put_off(&mut session, "two").await?;
+        put_off(&mut session, "one").await?;
+        session.commit().await
+    };
+    let at_next = async {
+        let mut session = database.write().await?;
+        put_off(&mut session, "three").await?;
+        put_off(&mut session, "one").await?;
+        data::lease::insert(&mut session, "four", "node", START).await?;
+        session.commit().await
+    };
+    let outcomes: [Result<(), data::Error>; 2] = [at_commit.await, at_next.await];
+    for outcome in outcomes {
+        assert!(outcome.as_ref().is_err_and(data::Error::is_contended), "{outcome:?}");
+    }
+    assert_eq!(leases(database).await, BTreeSet::from(["one".to_owned()]));
+    let mut session = database.write().await.unwrap();
+    if put_off(&mut session, "one").await.is_ok() {
+        assert!(data::lease::insert(&mut session, "five", "node", START).await.is_err());
+        assert!(session.commit().await.is_err(), "whoever swallowed the error cannot commit");
+    }
+    assert_eq!(leases(database).await, BTreeSet::from(["one".to_owned()]));
     app.end().await;
 }

@@ -191,6 +191,9 @@ async fn what_the_shop_has_forgotten_stays_exported() {
     app.stop().await;
 }
 
+/// How often an export is given up at each of its steps.
+const PASSES_MAX: usize = 20;
+
 /// Give an export up after that many steps; `None` if it was, else what it came to.
 async fn cut_off(app: &TestApp, lake: &Lake, span: Span, after: usize) -> Option<Vec<Exported>> {
     let (mut steps, mut export) = (0, pin!(export::run(&app.app, lake, span, |_| {})));
@@ -221,32 +224,39 @@ async fn cut_off_it_leaves_no_day_and_the_next_is_whole() {
     let all: Vec<_> = (0..50).map(|number| event(number, TODAY.start())).collect();
     append(&app, &all).await;
     let (span, mut left_nothing) = (span(ExportTable::Events, TODAY, TODAY), 0);
-    // Given up after each of its steps in turn, until it gets to its end.
-    for after in 0.. {
-        let home = tempfile::tempdir().unwrap();
-        let lake = Lake::at(home.path().to_owned());
-        if let Some(exported) = cut_off(&app, &lake, span, after).await {
-            assert_eq!(outcomes(&exported), [(Outcome::Written, 50)]);
+    // Where threads wait for the processor, the database may have answered before it is looked at, and the export is done
+    // at its first step: then once more.
+    for _ in 0..PASSES_MAX {
+        if left_nothing > 0 {
             break;
         }
-        let table = let_go(&lake, "events").await;
-        if let Some(manifest) = table.find(TODAY).unwrap() {
-            // All rows had been handed over: then its writer ended what it had, whole.
-            assert_eq!((manifest.rows, rows(&lake, "events", TODAY).len()), (50, 50));
-        } else {
-            let left = tree(lake.root());
-            assert!(left.keys().all(|name| name.strip_suffix(".lock").is_some()), "{:?}", left.keys());
-            left_nothing += 1;
-        }
-        drop(table);
-        let next = loop {
-            match export::run(&app.app, &lake, span, |_| {}).await {
-                Ok(exported) => break exported,
-                // A writer that had not begun when the table was looked at.
-                Err(error) => assert!(format!("{error:?}").contains("another export"), "{error:?}"),
+        // Given up after each of its steps in turn, until it gets to its end.
+        for after in 0.. {
+            let home = tempfile::tempdir().unwrap();
+            let lake = Lake::at(home.path().to_owned());
+            if let Some(exported) = cut_off(&app, &lake, span, after).await {
+                assert_eq!(outcomes(&exported), [(Outcome::Written, 50)]);
+                break;
             }
-        };
-        assert!(matches!(outcomes(&next)[..], [(Outcome::Written | Outcome::Unchanged, 50)]), "{next:?}");
+            let table = let_go(&lake, "events").await;
+            if let Some(manifest) = table.find(TODAY).unwrap() {
+                // All rows had been handed over: then its writer ended what it had, whole.
+                assert_eq!((manifest.rows, rows(&lake, "events", TODAY).len()), (50, 50));
+            } else {
+                let left = tree(lake.root());
+                assert!(left.keys().all(|name| name.strip_suffix(".lock").is_some()), "{:?}", left.keys());
+                left_nothing += 1;
+            }
+            drop(table);
+            let next = loop {
+                match export::run(&app.app, &lake, span, |_| {}).await {
+                    Ok(exported) => break exported,
+                    // A writer that had not begun when the table was looked at.
+                    Err(error) => assert!(format!("{error:?}").contains("another export"), "{error:?}"),
+                }
+            };
+            assert!(matches!(outcomes(&next)[..], [(Outcome::Written | Outcome::Unchanged, 50)]), "{next:?}");
+        }
     }
     assert!(left_nothing > 0, "none was given up early");
     app.end().await;
