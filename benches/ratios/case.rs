@@ -94,7 +94,17 @@ pub const CASES: &[Case] = &[
     Case { name: "me, against token and row", path: ["/v1/me", "/me"], ..GET },
     Case { name: "me, against token alone", path: ["/v1/me", "/token"], ..GET },
     Case { name: "login", goal: 0.8, path: ["/v1/login", "/login"], work: Work::Login, ..GET },
+    Case {
+        name: "login, counted elsewhere",
+        goal: 0.8,
+        on: On::Mariadb,
+        settings: &[NO_JOBS],
+        path: ["/v1/login", "/login"],
+        work: Work::Login,
+        ..GET
+    },
     Case { name: "order, spread", ..ORDER },
+    Case { name: "order, counted elsewhere", on: On::Mariadb, settings: &[NO_JOBS], ..ORDER },
     Case { name: "order, one hot SKU", goal: 1.5, work: Work::Order { hot: true }, ..ORDER },
     Case { name: "order, against 32 a commit", goal: 0.6, on: On::Sqlite, path: ["/v1/orders", "/grouped"], ..ORDER },
     Case {

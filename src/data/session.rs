@@ -74,8 +74,8 @@ impl Database {
         let span = tracing::debug_span!("data.read", otel.kind = "client", db.system = self.dialect());
         let _turn = self.meter().begin();
         let link = match self {
-            Self::MySql { pool, .. } => pool.acquire().await.map(Link::MySqlRead),
-            Self::Sqlite { readers, .. } => readers.acquire().await.map(Link::SqliteRead),
+            Self::MySql { pool, .. } => plain(pool).await.map(Link::MySqlRead),
+            Self::Sqlite { readers, .. } => readers.acquire(false).await.map(Link::SqliteRead),
         };
         link.map(|link| Session(link, span)).map_err(Error::of("data::read"))
     }
@@ -96,7 +96,7 @@ impl Database {
             Self::MySql { callbacks, meter, .. } => {
                 let span = tracing::debug_span!("data.alone", otel.kind = "client", db.system = self.dialect());
                 let _turn = meter.begin();
-                let link = callbacks.acquire().await.map(Link::MySqlRead);
+                let link = plain(callbacks).await.map(Link::MySqlRead);
                 link.map(|link| Session(link, span)).map_err(Error::of("data::alone"))
             }
             Self::Sqlite { .. } => self.write().await,
@@ -156,10 +156,22 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(8);
 
 const PING: Sql = Sql { name: "data::PING", mysql: "SELECT 1", sqlite: "SELECT 1" };
 
+/// A connection on which each statement lasts by itself.
+async fn plain(pool: &Spare<MySql>) -> Result<Lent<MySql>, sqlx::Error> {
+    let mut link = pool.acquire(false).await?;
+    if link.in_transaction() {
+        link.connection().execute("ROLLBACK").await?;
+        link.settle(false);
+    }
+    Ok(link)
+}
+
 /// A connection with a transaction begun. sqlx's own `begin()` would give it back only by way of the pool.
 async fn begin(pool: &Spare<MySql>) -> Result<Lent<MySql>, sqlx::Error> {
-    let mut link = pool.acquire().await?;
-    link.connection().execute("BEGIN").await?;
+    let mut link = pool.acquire(true).await?;
+    if !link.in_transaction() {
+        link.connection().execute("BEGIN").await?;
+    }
     Ok(link)
 }
 
@@ -205,8 +217,8 @@ impl Session {
     /// A statement was answered: what commits by itself has left nothing open.
     fn settle(&mut self) {
         match &mut self.0 {
-            Link::MySqlRead(link) => link.settle(),
-            Link::SqliteRead(link) => link.settle(),
+            Link::MySqlRead(link) => link.settle(false),
+            Link::SqliteRead(link) => link.settle(false),
             Link::MySqlWrite(_) | Link::SqliteWrite(..) => {}
         }
     }
@@ -329,8 +341,8 @@ impl Session {
         self.catch_up().await?;
         match self.0 {
             Link::MySqlWrite(mut link) => {
-                link.connection().execute("COMMIT").await.map_err(Error::of("data::commit"))?;
-                link.settle();
+                link.connection().execute("COMMIT AND CHAIN").await.map_err(Error::of("data::commit"))?;
+                link.settle(true);
                 Ok(())
             }
             Link::SqliteWrite(unit, _) => unit.commit().await,

@@ -4,6 +4,10 @@
 //! undoes what a cancelled `begin()` may have left open. The connection is nobody's meanwhile. A session whose last statement
 //! was answered, outside a transaction or by the end of one, has left nothing open, and its connection waits here for the next.
 //! Every other goes back to the pool with both, and so does one that has been away from it or has waited for long.
+//!
+//! The end of a transaction on MySQL begins the next (`COMMIT AND CHAIN`), which saves the next writer a round trip. Such a
+//! connection goes to whoever writes; whoever does not gets another, or this one after a ROLLBACK: a statement that is to last
+//! by itself would be lost in the transaction.
 
 use super::meter::PoolCounts;
 use sqlx::{Pool, pool::PoolConnection};
@@ -36,6 +40,7 @@ struct Waiting<DB: sqlx::Database> {
     connection: PoolConnection<DB>,
     left_pool: Instant,
     since: Instant,
+    in_transaction: bool,
 }
 
 /// A connection that somebody has.
@@ -44,8 +49,9 @@ pub(super) struct Lent<DB: sqlx::Database> {
     /// Until it is dropped.
     connection: Option<PoolConnection<DB>>,
     left_pool: Instant,
-    /// Whether nothing is open on it.
+    /// Whether nothing is open on it, beside a transaction in which nothing was done.
     is_clean: bool,
+    in_transaction: bool,
     spare: Spare<DB>,
     _turn: OwnedSemaphorePermit,
 }
@@ -70,28 +76,34 @@ impl<DB: sqlx::Database> Spare<DB> {
         &self.0.pool
     }
 
-    /// One that waits, or one of the pool's.
-    pub(super) async fn acquire(&self) -> Result<Lent<DB>, sqlx::Error> {
+    /// One that waits, or one of the pool's. Preferably in a transaction in which nothing was done, or preferably not: ask
+    /// [`Lent::in_transaction`].
+    pub(super) async fn acquire(&self, in_transaction: bool) -> Result<Lent<DB>, sqlx::Error> {
         let acquired = async {
             let turn = self.0.turns.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
-            let (connection, left_pool) = match self.next() {
-                Some(next) => (next.connection, next.left_pool),
-                None => (self.0.pool.acquire().await?, Instant::now()),
+            let (connection, left_pool, in_transaction) = match self.next(in_transaction) {
+                Some(next) => (next.connection, next.left_pool, next.in_transaction),
+                None => (self.0.pool.acquire().await?, Instant::now(), false),
             };
             let connection = Some(connection);
-            Ok(Lent { connection, left_pool, is_clean: true, spare: self.clone(), _turn: turn })
+            Ok(Lent { connection, left_pool, is_clean: true, in_transaction, spare: self.clone(), _turn: turn })
         };
         tokio::time::timeout(self.0.patience, acquired).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
-    /// The one that came back last. If that has waited for long, so have the others: all of them go to the pool.
-    fn next(&self) -> Option<Waiting<DB>> {
+    /// Of those that are as wished, or else of all, the one that came back last. If that has waited for long, so have those that
+    /// came back before it: all of them go to the pool.
+    fn next(&self, in_transaction: bool) -> Option<Waiting<DB>> {
         let mut waiting = self.lock();
-        let next = waiting.pop().filter(|next| next.since.elapsed() < self.0.rest);
-        let tired = if next.is_none() { std::mem::take(&mut *waiting) } else { Vec::new() };
+        let wished = waiting.iter().rposition(|one| one.in_transaction == in_transaction);
+        let place = wished.or_else(|| waiting.len().checked_sub(1))?;
+        if waiting[place].since.elapsed() < self.0.rest {
+            return Some(waiting.remove(place));
+        }
+        let tired: Vec<_> = waiting.drain(..=place).collect();
         drop(waiting);
         drop(tired);
-        next
+        None
     }
 
     /// How its connections are doing.
@@ -122,9 +134,14 @@ impl<DB: sqlx::Database> Lent<DB> {
         self.connection.as_mut().expect("it is there until this is dropped")
     }
 
-    /// The last statement was answered, and no transaction is open.
-    pub(super) fn settle(&mut self) {
-        self.is_clean = true;
+    /// Whether it is in a transaction in which nothing was done.
+    pub(super) fn in_transaction(&self) -> bool {
+        self.in_transaction
+    }
+
+    /// The last statement was answered, and nothing is open, or a transaction in which nothing was done.
+    pub(super) fn settle(&mut self, in_transaction: bool) {
+        (self.is_clean, self.in_transaction) = (true, in_transaction);
     }
 
     /// Close it without a word: nobody listens at its other end.
@@ -143,7 +160,8 @@ impl<DB: sqlx::Database> Drop for Lent<DB> {
         }
         let mut waiting = self.spare.lock();
         if !self.spare.0.turns.is_closed() {
-            waiting.push(Waiting { connection, left_pool: self.left_pool, since: Instant::now() });
+            let (left_pool, in_transaction) = (self.left_pool, self.in_transaction);
+            waiting.push(Waiting { connection, left_pool, since: Instant::now(), in_transaction });
         }
     }
 }

@@ -32,6 +32,26 @@ async fn the_same_key_gives_the_same_order() {
     app.end().await;
 }
 
+/// An order can no longer be composed, but it was placed.
+#[tokio::test]
+async fn the_same_key_gives_the_same_order_also_when_it_could_not_be_placed_any_more() {
+    let app = TestApp::new().await;
+    let (goods, ann) = (app.goods(100, 5).await, app.buyer("ann").await);
+    let (address, key) = (ann.address().await, new_key());
+    let body = json!({ "lines": [{ "sku_id": goods.sku_id, "qty": 1 }], "address_id": address });
+    let first = ann.post("/v1/orders").key(&key).json(&body).send().await.expect(201);
+    ann.delete(&format!("/v1/addresses/{address}")).send().await.expect(204);
+    assert_eq!(ann.post("/v1/orders").key(&key).json(&body).send().await.expect(201), first);
+    // What was refused has not taken its key: once it can be, it is placed.
+    let (key, address) = (new_key(), ann.address().await);
+    let more = json!({ "lines": [{ "sku_id": goods.sku_id, "qty": 5 }], "address_id": address });
+    ann.post("/v1/orders").key(&key).json(&more).send().await.expect_problem(409, "order.out_of_stock");
+    ann.post(&format!("/v1/orders/{}/cancel", first["id"].as_str().unwrap())).send().await.expect(200);
+    ann.post("/v1/orders").key(&key).json(&more).send().await.expect(201);
+    assert_eq!(app.left(&goods).await, 0);
+    app.end().await;
+}
+
 #[tokio::test]
 async fn an_unpaid_order_frees_its_stock() {
     let app = TestApp::new().await;

@@ -2,9 +2,10 @@
 //! the database gives up in the middle.
 
 use crate::support::{
-    app::{START, TestApp},
+    app::{START, Setup, TestApp, database_url},
     full,
     rows::same,
+    servers::Folder,
 };
 use std::collections::BTreeSet;
 use weizhan::{
@@ -134,6 +135,33 @@ async fn a_reader_sees_what_was_acknowledged_and_nothing_else() {
     // Readers of SQLite cannot write at all; MySQL would, so that nothing but habit keeps use cases from it.
     assert_eq!(written.is_err(), database.dialect() == "sqlite");
     drop(reader);
+    app.end().await;
+}
+
+/// On MySQL the end of a transaction begins the next. A statement that lasts by itself must not be lost in it.
+#[tokio::test]
+async fn what_lasts_by_itself_lasts_also_on_a_connection_that_has_just_committed() {
+    let folder = Folder::new("chained");
+    let url = database_url(&folder).await;
+    let overrides = vec![("database.connections_max", "1".to_owned())];
+    let app = TestApp::with(Setup { overrides, database_url: Some(url.clone()), ..Setup::default() }).await;
+    let (database, mut expected) = (&app.app.database, BTreeSet::new());
+    for number in 0..3 {
+        let mut session = database.write().await.unwrap();
+        assert!(data::lease::insert(&mut session, &format!("unit-{number}"), "node", START).await.unwrap());
+        session.commit().await.unwrap();
+        expected.insert(format!("unit-{number}"));
+        let mut session =
+            if database.dialect() == "mysql" { database.read().await } else { database.write().await }.unwrap();
+        assert!(data::lease::insert(&mut session, &format!("alone-{number}"), "node", START).await.unwrap());
+        session.commit().await.unwrap();
+        expected.insert(format!("alone-{number}"));
+        // Whoever gives up the transaction takes nothing of it along.
+        drop(database.write().await.unwrap());
+    }
+    let other = TestApp::with(Setup { database_url: Some(url), ..Setup::default() }).await;
+    assert_eq!(leases(&other.app.database).await, expected, "seen from elsewhere");
+    other.stop().await;
     app.end().await;
 }
 
