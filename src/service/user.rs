@@ -89,10 +89,10 @@ async fn recognise(app: &App, session: &mut Session, login: Known<'_>) -> Result
     if let Some(Account { identity_id, mut user }) = data::user::find_account(session, appid, openid).await? {
         match session_key {
             Some(key) => {
-                data::user::see_identity(session, identity_id, &sealed(identity_id, key.expose()), now).await?
+                data::user::see_identity(session, identity_id, &sealed(identity_id, key.expose()), now).await?;
             }
             None => data::user::meet_identity(session, identity_id, now).await?,
-        };
+        }
         if let (Some(unionid), None) = (unionid, &user.unionid)
             && data::user::find_by_unionid(session, unionid).await?.is_none()
             && data::user::join_union(session, user.id, unionid, now).await?
