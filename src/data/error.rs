@@ -66,6 +66,17 @@ impl Error {
             Sort::Driver => Self::Driver { statement, source },
         }
     }
+    /// Whether this is what the database said, and not that it said nothing.
+    pub(super) fn is_answer(&self) -> bool {
+        let source = match self {
+            Self::Conflict { source, .. }
+            | Self::Contended { source, .. }
+            | Self::Unavailable { source, .. }
+            | Self::Driver { source, .. } => source,
+            Self::Corrupt { .. } | Self::Unfit(_) => return false,
+        };
+        matches!(source, sqlx::Error::Database(_))
+    }
     /// A unique value that nobody expected to be taken was taken by another: the unit may be run again.
     pub(super) fn into_contended(self) -> Self {
         match self {

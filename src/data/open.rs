@@ -43,11 +43,13 @@ const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Guards {
     /// Roll back whatever a cancelled `begin()` left open on a connection of the MySQL pool.
     pub rollback_on_release: bool,
+    /// Close a connection to MySQL on which a statement was dropped before its answer came.
+    pub close_unanswered: bool,
 }
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { rollback_on_release: true }
+        Self { rollback_on_release: true, close_unanswered: true }
     }
 }
 
@@ -113,7 +115,8 @@ async fn mysql(url: &str, settings: &config::Database, guards: Guards) -> Result
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options);
-    let (pool, callbacks) = (Spare::new(pool, REST), Spare::new(callbacks, CALLBACK_REST));
+    let closes = guards.close_unanswered;
+    let (pool, callbacks) = (Spare::new(pool, REST, closes), Spare::new(callbacks, CALLBACK_REST, closes));
     Ok(Database::MySql { pool, callbacks, meter: Arc::default() })
 }
 
@@ -188,5 +191,5 @@ async fn sqlite_once(url: &str, timeout: Duration) -> Result<Database, Error> {
         .await
         .map_err(Error::of("data::open"))?;
     // A file does not go away while nobody reads it.
-    Ok(Database::Sqlite { readers: Spare::new(readers, Duration::MAX), writer, meter: Arc::default() })
+    Ok(Database::Sqlite { readers: Spare::new(readers, Duration::MAX, false), writer, meter: Arc::default() })
 }

@@ -199,9 +199,7 @@ macro_rules! on_wire {
                 }
             }
         };
-        if done.is_ok() {
-            $session.settle();
-        }
+        $session.heard(&done);
         done
     }};
 }
@@ -214,12 +212,14 @@ impl Session {
             Link::SqliteWrite(unit, _) => Wire::Sqlite(unit.connection()),
         }
     }
-    /// A statement was answered: what commits by itself has left nothing open.
-    fn settle(&mut self) {
+    /// Whether a statement was answered: what commits by itself has left nothing open then.
+    fn heard<T>(&mut self, outcome: &Result<T, Error>) {
+        let refused = outcome.as_ref().is_err_and(Error::is_answer);
         match &mut self.0 {
-            Link::MySqlRead(link) => link.settle(false),
-            Link::SqliteRead(link) => link.settle(false),
-            Link::MySqlWrite(_) | Link::SqliteWrite(..) => {}
+            Link::MySqlRead(link) if outcome.is_ok() => link.settle(false),
+            Link::SqliteRead(link) if outcome.is_ok() => link.settle(false),
+            Link::MySqlRead(link) | Link::MySqlWrite(link) if outcome.is_ok() || refused => link.answered(),
+            _ => {}
         }
     }
     /// At most one row.

@@ -5,6 +5,9 @@
 //! was answered, outside a transaction or by the end of one, has left nothing open, and its connection waits here for the next.
 //! Every other goes back to the pool with both, and so does one that has been away from it or has waited for long.
 //!
+//! One on which a statement was dropped before its answer came is closed. sqlx then does not know how much of MySQL's answer is
+//! still to come: it may wait for ever, or pass the ROLLBACK and the ping and take the rest for the answer to what is asked next.
+//!
 //! The end of a transaction on MySQL begins the next (`COMMIT AND CHAIN`), which saves the next writer a round trip. Such a
 //! connection goes to whoever writes; whoever does not gets another, or this one after a ROLLBACK: a statement that is to last
 //! by itself would be lost in the transaction.
@@ -33,6 +36,8 @@ struct Parts<DB: sqlx::Database> {
     /// A connection that has waited for so long is asked whether it still lives, by the pool.
     rest: Duration,
     patience: Duration,
+    /// Whether a connection that owes an answer is closed.
+    closes_unanswered: bool,
 }
 
 #[derive(Debug)]
@@ -49,11 +54,21 @@ pub(super) struct Lent<DB: sqlx::Database> {
     /// Until it is dropped.
     connection: Option<PoolConnection<DB>>,
     left_pool: Instant,
-    /// Whether nothing is open on it, beside a transaction in which nothing was done.
-    is_clean: bool,
+    state: State,
     in_transaction: bool,
     spare: Spare<DB>,
     _turn: OwnedSemaphorePermit,
+}
+
+/// How a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing is open, beside a transaction in which nothing was done.
+    Clean,
+    /// The last statement was answered, and its transaction is open.
+    Open,
+    /// A statement was sent, and its answer has not come.
+    Unanswered,
 }
 
 impl<DB: sqlx::Database> Clone for Spare<DB> {
@@ -64,11 +79,11 @@ impl<DB: sqlx::Database> Clone for Spare<DB> {
 
 impl<DB: sqlx::Database> Spare<DB> {
     /// The connections of a pool, of which there may be as many as it allows.
-    pub(super) fn new(pool: Pool<DB>, rest: Duration) -> Self {
+    pub(super) fn new(pool: Pool<DB>, rest: Duration, closes_unanswered: bool) -> Self {
         let options = pool.options();
         let (turns, patience) = (options.get_max_connections(), options.get_acquire_timeout());
         let turns = Arc::new(Semaphore::new(usize::try_from(turns).unwrap_or(1)));
-        Self(Arc::new(Parts { pool, turns, waiting: Mutex::default(), rest, patience }))
+        Self(Arc::new(Parts { pool, turns, waiting: Mutex::default(), rest, patience, closes_unanswered }))
     }
 
     /// The pool itself.
@@ -86,7 +101,7 @@ impl<DB: sqlx::Database> Spare<DB> {
                 None => (self.0.pool.acquire().await?, Instant::now(), false),
             };
             let connection = Some(connection);
-            Ok(Lent { connection, left_pool, is_clean: true, in_transaction, spare: self.clone(), _turn: turn })
+            Ok(Lent { connection, left_pool, state: State::Clean, in_transaction, spare: self.clone(), _turn: turn })
         };
         tokio::time::timeout(self.0.patience, acquired).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
@@ -128,9 +143,9 @@ impl<DB: sqlx::Database> Spare<DB> {
 }
 
 impl<DB: sqlx::Database> Lent<DB> {
-    /// To run statements on. Until [`Self::settle`] something may be open on it.
+    /// To run a statement on. Say with [`Self::answered`] or [`Self::settle`] that its answer has come.
     pub(super) fn connection(&mut self) -> &mut DB::Connection {
-        self.is_clean = false;
+        self.state = State::Unanswered;
         self.connection.as_mut().expect("it is there until this is dropped")
     }
 
@@ -139,9 +154,14 @@ impl<DB: sqlx::Database> Lent<DB> {
         self.in_transaction
     }
 
+    /// The last statement was answered.
+    pub(super) fn answered(&mut self) {
+        self.state = State::Open;
+    }
+
     /// The last statement was answered, and nothing is open, or a transaction in which nothing was done.
     pub(super) fn settle(&mut self, in_transaction: bool) {
-        (self.is_clean, self.in_transaction) = (true, in_transaction);
+        (self.state, self.in_transaction) = (State::Clean, in_transaction);
     }
 
     /// Close it without a word: nobody listens at its other end.
@@ -155,7 +175,10 @@ impl<DB: sqlx::Database> Lent<DB> {
 impl<DB: sqlx::Database> Drop for Lent<DB> {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        if !self.is_clean || self.left_pool.elapsed() > AWAY_MAX {
+        if self.state == State::Unanswered && self.spare.0.closes_unanswered {
+            return drop(connection.detach());
+        }
+        if self.state != State::Clean || self.left_pool.elapsed() > AWAY_MAX {
             return;
         }
         let mut waiting = self.spare.lock();

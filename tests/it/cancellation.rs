@@ -47,7 +47,7 @@ const LATE: Duration = Duration::from_millis(8);
 
 /// Without the guards: what dropped futures do to whoever comes next.
 const UNGUARDED: Guards = Guards {
-    database: data::Guards { rollback_on_release: false },
+    database: data::Guards { rollback_on_release: false, close_unanswered: false },
     finish_abandoned: false,
     cache: cache::Guards { nonce: true, generation: true },
 };
