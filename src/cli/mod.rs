@@ -127,7 +127,7 @@ pub fn run(cli: Cli) -> ExitCode {
 
 async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd) -> anyhow::Result<()> {
     match command {
-        Command::Serve(args) => serve::run(args, &sources, inherited).await,
+        Command::Serve(args) => Box::pin(serve::run(args, &sources, inherited)).await,
         Command::Dev(args) => Box::pin(dev::run(args, &sources)).await,
         #[cfg(unix)]
         Command::Cluster(args) => Box::pin(cluster::run(args, &sources, inherited)).await,
@@ -146,7 +146,7 @@ async fn start(command: Command, sources: Sources, inherited: listenfd::ListenFd
         Command::Reconcile(args) => reconcile::run(args, &sources).await,
         Command::Export(args) => export::run(args, &sources).await,
         Command::Jobs(args) => Box::pin(jobs::run(args, &sources)).await,
-        Command::Admin(args) => admin::run(args, &sources).await,
+        Command::Admin(args) => Box::pin(admin::run(args, &sources)).await,
         Command::Nodes(args) => nodes::run(args, &sources).await,
         Command::Events(args) => events::run(args, &sources).await,
         Command::Seed(args) => seed::run(args, &sources).await,

@@ -23,7 +23,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, sources: &Sources, inherited: listenfd::ListenFd) -> anyhow::Result<()> {
-    serve(args, sources, Purpose::Serve, inherited).await
+    Box::pin(serve(args, sources, Purpose::Serve, inherited)).await
 }
 
 /// The same for the nodes of `weizhan cluster`, whose secrets are made up.

@@ -158,6 +158,7 @@ async fn perform(app: App, claim: Claim, work: Work) -> Result<(), String> {
         }
         Work::ReceiveOrder { order } => service::shipment::receive_in_time(&app, &claim, order).await.map_err(told),
         Work::HandlePush { push } => service::push::handle(&app, &claim, push).await.map_err(told),
+        Work::SendMessage { message } => service::message::send(&app, &claim, message).await.map_err(told),
         Work::ReconcileBills { slot } => service::reconcile::catch_up(&app, &claim, slot).await.map_err(told),
         Work::ForgetCached { hot } => service::hot::forget_late(&app, &claim, &hot).await.map_err(told),
         Work::TrimEvents { .. } => service::event::trim(&app, &claim).await.map_err(told),

@@ -51,6 +51,7 @@ impl Config {
         check.numbers(self);
         check.addresses(self);
         check.moderation(self);
+        check.messages(self);
         if purpose == Purpose::Serve {
             check.keys(self);
             check.apps(&self.wechat.apps);

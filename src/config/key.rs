@@ -1,8 +1,12 @@
 //! Which keys there are, as `config/default.toml` says.
 
-use super::{App, DEFAULT};
+use super::{App, DEFAULT, RouteLimit, Template};
 use std::{collections::BTreeSet, sync::LazyLock};
 use toml::{Table, Value};
+
+/// The lists of tables, with the keys of an entry: `config/default.toml` has no place for those.
+const LISTS: [(&str, &[&str]); 3] =
+    [("limits.routes", &RouteLimit::KEYS), ("wechat.apps", &App::KEYS), ("messages.templates", &Template::KEYS)];
 
 static KEYS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let mut keys = BTreeSet::new();
@@ -10,7 +14,7 @@ static KEYS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
         let content = content.as_table().cloned().expect("default.toml has sections only");
         keys.extend(content.keys().map(|key| format!("{section}.{key}")));
     }
-    keys.extend(App::KEYS.map(|key| format!("wechat.apps.{key}")));
+    keys.extend(LISTS.iter().flat_map(|(list, entry)| entry.iter().map(move |key| format!("{list}.{key}"))));
     keys
 });
 
@@ -83,6 +87,10 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
+    fn is_of_entry(key: &str) -> bool {
+        LISTS.iter().any(|(list, _)| key.strip_prefix(list).is_some_and(|rest| rest.starts_with('.')))
+    }
+
     #[test]
     fn every_key_has_a_comment_above_it() {
         let mut above = "";
@@ -94,7 +102,7 @@ mod tests {
             }
             above = line;
         }
-        assert_eq!(seen, KEYS.len() - App::KEYS.len());
+        assert_eq!(seen, KEYS.iter().filter(|key| !is_of_entry(key)).count());
     }
 
     /// With `deny_unknown_fields` on every section, a file that loads has no key too many; that it stops loading
@@ -103,7 +111,7 @@ mod tests {
     fn the_structs_and_default_toml_have_the_same_keys() {
         let whole = defaults();
         whole.clone().try_into::<Config>().expect("default.toml loads");
-        for key in KEYS.iter().filter(|key| !key.starts_with("wechat.apps.")) {
+        for key in KEYS.iter().filter(|key| !is_of_entry(key)) {
             let (section, name) = key.split_once('.').unwrap();
             let mut less = whole.clone();
             less[section].as_table_mut().unwrap().remove(name);
@@ -113,10 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_of_an_app_are_those_of_its_struct() {
-        let fault = toml::from_str::<App>("appid = ''\nzzz = 1").unwrap_err().to_string();
-        let expected: Vec<&str> = fault.split('`').skip(1).step_by(2).filter(|word| *word != "zzz").collect();
-        assert_eq!(expected, App::KEYS);
+    fn the_keys_of_an_entry_are_those_of_its_struct() {
+        let told = |fault: toml::de::Error| {
+            let text = fault.to_string();
+            text.split('`').skip(1).step_by(2).filter(|word| *word != "zzz").map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(told(toml::from_str::<App>("appid = ''\nzzz = 1").unwrap_err()), App::KEYS);
+        assert_eq!(told(toml::from_str::<RouteLimit>("zzz = 1").unwrap_err()), RouteLimit::KEYS);
+        assert_eq!(told(toml::from_str::<Template>("zzz = 1").unwrap_err()), Template::KEYS);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! No field has a default here: defaults stand in that file alone, and a test takes each key out of it and demands
 //! that the rest does not load. `config/default.toml` says more about each key than the sentences below.
 
-use super::{Cos, Moderation, Networks, Pay, Secret, Wechat};
+use super::{Cos, Messages, Moderation, Networks, Pay, Secret, Wechat};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 use url::Url;
@@ -50,6 +50,8 @@ pub struct Config {
     pub wechat: Wechat,
     /// What WeChat looks at before it is shown.
     pub moderation: Moderation,
+    /// What users are told by subscribe messages.
+    pub messages: Messages,
     /// WeChat Pay.
     pub pay: Pay,
 }
@@ -160,6 +162,11 @@ pub struct RouteLimit {
     pub route: String,
     /// Calls a minute.
     pub per_minute: u32,
+}
+
+impl RouteLimit {
+    /// The keys of an entry, for whoever must know them without one.
+    pub(super) const KEYS: [&str; 2] = ["route", "per_minute"];
 }
 
 /// What is done when more comes than can be carried.

@@ -51,6 +51,7 @@ pub mod flag;
 pub mod idempotency;
 pub mod job;
 pub mod lease;
+pub mod message;
 pub mod node;
 pub mod notice;
 pub mod order;
@@ -97,6 +98,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     idempotency::STATEMENTS,
     job::STATEMENTS,
     lease::STATEMENTS,
+    message::STATEMENTS,
     node::STATEMENTS,
     notice::STATEMENTS,
     order::STATEMENTS,

@@ -63,6 +63,8 @@ pub const TABLE: &[(Class, &[&str])] = &[
             "upload.view",
             "upload.remove",
             "order.list",
+            "message.templates",
+            "message.consent",
         ],
     ),
     (
@@ -89,6 +91,7 @@ pub const TABLE: &[(Class, &[&str])] = &[
             "staff.order.timeline",
             "staff.notice.replay",
             "staff.refund.list",
+            "staff.message.list",
             "staff.suspense.list",
             "staff.suspense.retry",
             "staff.suspense.refund",

@@ -27,6 +27,7 @@ mod greeting;
 mod health;
 mod limit;
 mod measure;
+mod message;
 pub mod metrics;
 mod object;
 pub mod openapi;

@@ -30,6 +30,7 @@ pub use super::route::document;
         (name = "order", description = "Orders, from placed to received"),
         (name = "payment", description = "Paying through WeChat"),
         (name = "refund", description = "Money that goes back"),
+        (name = "message", description = "What a user agrees to be told by WeChat"),
         (name = "event", description = "What visitors do"),
         (name = "flag", description = "What is on, and for whom"),
         (name = "staff", description = "For the people who run the shop"),

@@ -1,8 +1,8 @@
 //! Every route, one screen an audience.
 
 use super::{
-    address, admin, callback, cart, docs, event, flag, health, limit, measure, object, openapi, order, payment,
-    problem::Problem, product, push, refund, upload, user,
+    address, admin, callback, cart, docs, event, flag, health, limit, measure, message, object, openapi, order,
+    payment, problem::Problem, product, push, refund, upload, user,
 };
 use crate::app::App;
 use axum::{Router, middleware::from_fn};
@@ -46,6 +46,8 @@ fn buyer() -> OpenApiRouter<App> {
         .routes(routes!(payment::begin))
         .routes(routes!(payment::ask))
         .routes(routes!(refund::request))
+        .routes(routes!(message::templates))
+        .routes(routes!(message::consent))
         .routes(routes!(upload::begin))
         .routes(routes!(upload::send))
         .routes(routes!(upload::confirm))
@@ -80,6 +82,7 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::refund::approve))
         .routes(routes!(admin::refund::reject))
         .routes(routes!(admin::refund::retry))
+        .routes(routes!(admin::message::list))
         .routes(routes!(admin::suspense::list))
         .routes(routes!(admin::suspense::refund))
         .routes(routes!(admin::suspense::retry))

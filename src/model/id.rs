@@ -76,6 +76,8 @@ id! {
     RefundId,
     /// A parcel.
     ShipmentId,
+    /// A subscribe message.
+    MessageId,
     /// A piece of work.
     JobId,
     /// A message that WeChat pushed.

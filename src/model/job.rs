@@ -5,7 +5,7 @@
 
 use crate::model::{
     hot::Hot,
-    id::{JobId, OrderId, PrepayId, PushId, RefundId, UploadId},
+    id::{JobId, MessageId, OrderId, PrepayId, PushId, RefundId, UploadId},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -74,6 +74,11 @@ pub enum Work {
         /// Which.
         push: PushId,
     },
+    /// Tell a user something by a subscribe message.
+    SendMessage {
+        /// Which.
+        message: MessageId,
+    },
     /// Compare every day that is due with WeChat's bills.
     ReconcileBills {
         /// Half past ten in the morning of the day it is for, in milliseconds since 1970: one job a day over all nodes.
@@ -120,6 +125,7 @@ impl Work {
             Self::UploadShipping { .. } => "upload_shipping",
             Self::ReceiveOrder { .. } => "receive_order",
             Self::HandlePush { .. } => "handle_push",
+            Self::SendMessage { .. } => "send_message",
             Self::ReconcileBills { .. } => "reconcile_bills",
             Self::ForgetCached { .. } => "forget_cached",
             Self::TrimEvents { .. } => "trim_events",
@@ -128,10 +134,11 @@ impl Work {
             Self::RollUpDay { .. } => "roll_up_day",
         }
     }
-    /// How often it may fail before it is dead. Money is not given up in a day.
+    /// How often it may fail before it is dead. Money is not given up in a day; news that is an hour old is none.
     pub const fn attempts_max(&self) -> i64 {
         match self {
             Self::CleanUp { .. } | Self::TrimEvents { .. } | Self::SweepUploads { .. } | Self::RollUpDay { .. } => 5,
+            Self::SendMessage { .. } => 12,
             Self::CloseUnpaidOrder { .. }
             | Self::QueryPayment { .. }
             | Self::SendRefund { .. }
@@ -313,6 +320,7 @@ mod tests {
             Work::UploadShipping { order: OrderId(1), version: 2 },
             Work::ReceiveOrder { order: OrderId(1) },
             Work::HandlePush { push: PushId(1) },
+            Work::SendMessage { message: MessageId(1) },
             Work::ReconcileBills { slot: 0 },
             Work::ForgetCached { hot: vec![Hot { namespace: "product".to_owned(), name: None }] },
             Work::TrimEvents { slot: 0 },

@@ -24,6 +24,7 @@ pub mod id;
 pub mod idempotency;
 pub mod job;
 pub mod mask;
+pub mod message;
 pub mod money;
 pub mod node;
 pub mod notice;

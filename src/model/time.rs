@@ -59,6 +59,10 @@ impl Timestamp {
     pub fn rfc3339_ms(self) -> String {
         self.shanghai().strftime("%Y-%m-%dT%H:%M:%S.%3f+08:00").to_string()
     }
+    /// As people in China read a time: `2026年12月1日 15:01`.
+    pub fn chinese(self) -> String {
+        self.shanghai().strftime("%Y年%-m月%-d日 %H:%M").to_string()
+    }
     /// RFC 3339 in UTC with milliseconds, as COS writes times.
     pub fn rfc3339_utc(self) -> String {
         let time = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);

@@ -93,6 +93,7 @@ pub fn subject(work: &Work) -> String {
         | Work::RollUpDay { slot } => *slot,
         Work::UploadShipping { order, version } => return format!("{}:{order}:{version}", work.kind()),
         Work::HandlePush { push } => push.0,
+        Work::SendMessage { message } => message.0,
         Work::CheckUpload { upload, .. } => upload.0,
         // Not one thing but one change: `service::hot` enqueues it without a key.
         Work::ForgetCached { hot } => {
@@ -205,6 +206,8 @@ pub async fn redrive(app: &App, clerk: &Clerk, id: JobId) -> Result<JobRow, Erro
 
 /// How long answers to idempotency keys are kept.
 const KEYS_KEPT_DAYS: u64 = 7;
+/// How long it is shown what was told to whom.
+const MESSAGES_KEPT_DAYS: u64 = 90;
 /// How long the lines of calls to WeChat are kept: refunds are possible for a year.
 const CALLS_KEPT_DAYS: u64 = 400;
 
@@ -216,6 +219,7 @@ pub async fn clean_up(app: &App, claim: &Claim) -> Result<(), Error<Never>> {
         data::idempotency::purge(&mut session, now.minus(days(KEYS_KEPT_DAYS))).await?;
         data::job::purge(&mut session, now.minus(days(app.config.jobs.keep_days))).await?;
         data::push::purge(&mut session, now.minus(days(app.config.jobs.keep_days))).await?;
+        data::message::purge(&mut session, now.minus(days(MESSAGES_KEPT_DAYS))).await?;
         data::call::purge(&mut session, now.minus(days(CALLS_KEPT_DAYS))).await?;
         end(&mut session, claim, &Next::Done, now).await?;
         session.commit().await?;

@@ -24,6 +24,7 @@ pub mod health;
 pub mod hot;
 pub mod idempotency;
 pub mod job;
+pub mod message;
 pub mod metric;
 pub mod node;
 pub mod object;

@@ -18,9 +18,10 @@ use crate::{
     service::{
         Error, Fault, Never, attempt,
         job::{self, Next},
+        message::{self, Heard},
         shipment, upload,
     },
-    wechat::push::{Content, MediaEvent, Trade, TradeEvent},
+    wechat::push::{Content, MediaEvent, SubscribeEvent, Trade, TradeEvent},
 };
 
 /// Most characters of a name that are kept.
@@ -71,7 +72,7 @@ pub async fn receive(app: &App, appid: &str, query: &PushQuery, body: &[u8]) -> 
 
 /// Whether something is done about such a message.
 fn is_ours(event: &str) -> bool {
-    TradeEvent::NAMES.contains(&event) || event == MediaEvent::NAME
+    TradeEvent::NAMES.contains(&event) || SubscribeEvent::NAMES.contains(&event) || event == MediaEvent::NAME
 }
 
 /// `false` when it came before.
@@ -127,6 +128,14 @@ async fn carry_out(app: &App, session: &mut Session, push: &Push) -> Result<Carr
             (Some(outcome), _) => Carried::Out(outcome),
             (None, Some(at)) => Carried::Later(at),
             (None, None) => Carried::Out("foreign"),
+        });
+    }
+    if let Some(content) = &content
+        && let Some(event) = SubscribeEvent::read(&push.event, content)
+    {
+        return Ok(match message::hear(app, session, push, content, &event).await? {
+            Heard::Done(outcome) => Carried::Out(outcome),
+            Heard::Early(at) => Carried::Later(at),
         });
     }
     let Some(event) = content.and_then(|content| TradeEvent::read(&push.event, &content)) else {

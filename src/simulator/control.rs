@@ -9,6 +9,7 @@ use super::{
     faults::Settings,
     notice::Manner,
     record::{Payment, Refund, User},
+    subscription::SubscribeTap,
 };
 use axum::{
     Json, Router,
@@ -43,6 +44,7 @@ pub(super) fn routes() -> Router<Simulator> {
         .route("/_simulator/api/users", post(add_user))
         .route("/_simulator/api/users/{id}/js_code", post(js_code))
         .route("/_simulator/api/users/{id}/phone_code", post(phone_code))
+        .route("/_simulator/api/users/{id}/subscriptions", post(subscribe))
         .route("/_simulator/api/cashier", post(open_cashier).get(find_prepay))
         .route("/_simulator/api/payments/{out_trade_no}/{act}", post(act_on_payment))
         .route("/_simulator/api/refunds/{out_refund_no}/{act}", post(act_on_refund))
@@ -85,6 +87,7 @@ async fn state(State(simulator): State<Simulator>, Query(range): Query<Range>) -
         "refunds": refunds,
         "callbacks": callbacks,
         "messages": ledger.messages.rows().rev().take(limit).collect::<Vec<_>>(),
+        "subscriptions": ledger.subscriptions.rows().rev().take(limit).collect::<Vec<_>>(),
         "shipments": shipments,
         "counts": {
             "users": ledger.users.len(), "payments": ledger.payments.len(),
@@ -119,6 +122,15 @@ async fn js_code(State(simulator): State<Simulator>, Path(id): Path<String>, Jso
 
 async fn phone_code(State(simulator): State<Simulator>, Path(id): Path<String>, Json(app): Json<InApp>) -> CodeAnswer {
     Ok(Json(json!({ "code": simulator.phone_code(&app.appid, &id)? })))
+}
+
+/// What `wx.requestSubscribeMessage` gives the client.
+async fn subscribe(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    Json(tap): Json<SubscribeTap>,
+) -> CodeAnswer {
+    simulator.subscribe(&id, &tap).map(Json)
 }
 
 async fn open_cashier(

@@ -6,7 +6,7 @@
 
 use super::{
     Error,
-    record::{Callback, Code, Message, Payment, Refund, RefundStatus, Token, User},
+    record::{Callback, Code, Message, Payment, Refund, RefundStatus, Subscription, Token, User},
     trade::Shipment,
 };
 use crate::model::time::Timestamp;
@@ -29,6 +29,7 @@ pub(super) enum Record {
     Refund(Box<Refund>),
     Callback(Box<Callback>),
     Message(Box<Message>),
+    Subscription(Subscription),
     Shipment(Box<Shipment>),
 }
 
@@ -75,6 +76,7 @@ pub(super) struct Ledger {
     pub(super) refunds: Table<Refund>,
     pub(super) callbacks: Table<Callback>,
     pub(super) messages: Table<Message>,
+    pub(super) subscriptions: Table<Subscription>,
     pub(super) shipments: Table<Shipment>,
     /// Callbacks by the time of their next attempt.
     due: BTreeSet<(Timestamp, String)>,
@@ -130,6 +132,7 @@ impl Ledger {
             .chain(self.refunds.rows().cloned().map(Box::new).map(Record::Refund))
             .chain(self.callbacks.rows().cloned().map(Box::new).map(Record::Callback))
             .chain(self.messages.rows().cloned().map(Box::new).map(Record::Message))
+            .chain(self.subscriptions.rows().cloned().map(Record::Subscription))
             .chain(self.shipments.rows().cloned().map(Box::new).map(Record::Shipment));
         lines(records)
     }
@@ -150,6 +153,9 @@ impl Ledger {
     fn index(&mut self, record: Record) {
         match record {
             Record::Code(code) => self.codes.put(&code.text.clone(), code),
+            Record::Subscription(row) => {
+                self.subscriptions.put(&subscription_name(&row.appid, &row.openid, &row.template_id), row);
+            }
             Record::Message(message) => self.messages.put(&message.id.clone(), *message),
             Record::Shipment(shipment) => {
                 let number = shipment.out_trade_no.clone();
@@ -215,6 +221,10 @@ impl Ledger {
     pub(super) fn user_of_openid(&self, openid: &str) -> Option<&User> {
         self.users.get(self.by_openid.get(openid)?)
     }
+    /// How many messages of a template somebody agreed to, if they were ever asked.
+    pub(super) fn subscription(&self, appid: &str, openid: &str, template_id: &str) -> Option<&Subscription> {
+        self.subscriptions.get(&subscription_name(appid, openid, template_id))
+    }
     /// The refunds of an order, the oldest first.
     pub(super) fn refunds_of(&self, out_trade_no: &str) -> Vec<&Refund> {
         let numbers = self.refunds_of.get(out_trade_no).map(Vec::as_slice).unwrap_or_default();
@@ -238,6 +248,10 @@ impl Ledger {
     pub(super) fn next(&self) -> Option<Timestamp> {
         [self.due.first(), self.settling.first(), self.trading.first()].into_iter().flatten().map(|(due, _)| *due).min()
     }
+}
+
+fn subscription_name(appid: &str, openid: &str, template_id: &str) -> String {
+    format!("{appid}/{openid}/{template_id}")
 }
 
 fn lines(records: impl Iterator<Item = Record>) -> Result<Vec<u8>, Error> {

@@ -27,6 +27,7 @@ mod pay;
 mod push;
 mod record;
 mod serve;
+mod subscription;
 #[cfg(test)]
 mod test;
 mod trade;
@@ -41,8 +42,10 @@ pub use options::{Materials, Options};
 pub use pay::BillTrick;
 pub use push::{PushFormat, PushMode, PushTarget};
 pub use record::{
-    Account, Attempt, Callback, CallbackState, Message, Payment, Prepay, Refund, RefundStatus, TradeState, User,
+    Account, Attempt, Callback, CallbackState, Message, Payment, Prepay, Refund, RefundStatus, Subscription,
+    TradeState, User,
 };
+pub use subscription::SubscribeTap;
 pub use trade::Shipment;
 pub use user::NewUser;
 pub use wechat::TokenCalls;

@@ -107,6 +107,30 @@ pub(super) fn event(
     Some(Record::Callback(Box::new(callback)))
 }
 
+/// The push of an event of somebody, if their mini-program wants messages.
+pub(super) fn event_of(
+    simulator: &Simulator,
+    appid: &str,
+    name: &str,
+    openid: &str,
+    fields: &Value,
+    now: Timestamp,
+) -> Option<Record> {
+    planned(simulator, appid, name, openid, "", fields, now).map(|callback| Record::Callback(Box::new(callback)))
+}
+
+/// Items as WeChat lists them: in JSON one stands for itself, in XML they are within an element of the event.
+pub(super) fn list_of(simulator: &Simulator, appid: &str, event: &str, mut items: Vec<Value>) -> Value {
+    let list = if items.len() == 1 { items.remove(0) } else { Value::Array(items) };
+    let around = match event {
+        "subscribe_msg_popup_event" => "SubscribeMsgPopupEvent",
+        "subscribe_msg_change_event" => "SubscribeMsgChangeEvent",
+        _ => "SubscribeMsgSentEvent",
+    };
+    let xml = simulator.0.pushes.get(appid).is_some_and(|target| target.format == PushFormat::Xml);
+    if xml { json!({ around: { "List": list } }) } else { json!({ "List": list }) }
+}
+
 fn planned(
     simulator: &Simulator,
     appid: &str,

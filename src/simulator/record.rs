@@ -81,6 +81,19 @@ pub(super) struct Token {
     pub(super) forced: bool,
 }
 
+/// How many messages of a template somebody agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// In which mini-program.
+    pub appid: String,
+    /// Who.
+    pub openid: String,
+    /// By which template.
+    pub template_id: String,
+    /// How many may still be sent.
+    pub left: u32,
+}
+
 /// A subscribe message that was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {

@@ -92,7 +92,7 @@ impl Simulator {
 }
 
 /// The user, with an account in that mini-program.
-fn with_account(ledger: &mut Ledger, appid: &str, user: &str) -> Result<User, Error> {
+pub(super) fn with_account(ledger: &mut Ledger, appid: &str, user: &str) -> Result<User, Error> {
     let mut user = ledger.users.get(user).cloned().ok_or_else(|| Error::missing("user", user))?;
     if !user.accounts.contains_key(appid) {
         let openid = format!("o{}", random_text(27));

@@ -14,6 +14,7 @@ pub mod doctor;
 mod error;
 mod login;
 pub mod meaning;
+mod message;
 mod meter;
 pub mod pay;
 mod phone;
@@ -26,6 +27,7 @@ mod transport;
 
 pub use error::{Error, ErrorKind};
 pub use login::LoginSession;
+pub use message::{MessageVerdict, SubscribeMessage};
 pub use meter::Meter;
 pub use phone::Phone;
 pub use shipping::{

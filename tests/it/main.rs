@@ -31,6 +31,7 @@ mod job;
 mod kill;
 mod limit;
 mod manifest;
+mod message;
 mod metric;
 mod migrate_store;
 mod node;

@@ -101,7 +101,9 @@ enum Command {
 pub(super) async fn run(args: Args, sources: &Sources, inherited: listenfd::ListenFd) -> anyhow::Result<()> {
     let order = match args.order {
         None => return open(&args.data, args.shape, sources).await,
-        Some(Command::Node) => return serve::serve(serve::Args::default(), sources, Purpose::Dev, inherited).await,
+        Some(Command::Node) => {
+            return Box::pin(serve::serve(serve::Args::default(), sources, Purpose::Dev, inherited)).await;
+        }
         Some(Command::Restart) => Order::Restart,
         Some(Command::Kill { node }) => Order::Kill(node),
         Some(Command::Status) => Order::Status,

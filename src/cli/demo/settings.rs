@@ -108,6 +108,7 @@ pub(in crate::cli) fn of(directory: &Directory, simulator: &Simulator, addresses
             "public_key_id": materials.public_key_id,
             "public_key_file": text(directory.file("simulator-keys/pub_key.pem"))?,
         },
+        "messages": { "version": "developer", "templates": templates() },
         "moderation": { "pictures": true, "names": true },
     });
     if let Some(address) = cos {
@@ -124,6 +125,29 @@ pub(in crate::cli) fn of(directory: &Directory, simulator: &Simulator, addresses
         });
     }
     Ok(settings)
+}
+
+/// What the users of the demo shop are told. The simulator takes any template; WeChat's have such places.
+fn templates() -> Value {
+    let page = "pages/order/order?id={order_id}";
+    let template = |occasion: &str, id: &str, data: Value| json!({ "appid": APPID, "occasion": occasion, "template_id": id, "page": page, "data": data });
+    json!([
+        template(
+            "order_paid",
+            "dev-template-order-paid",
+            json!({ "character_string1": "{order_number}", "thing2": "{goods}", "amount3": "{total}", "time4": "{paid_time}" })
+        ),
+        template(
+            "order_shipped",
+            "dev-template-order-shipped",
+            json!({ "character_string1": "{order_number}", "thing2": "{goods}", "character_string3": "{tracking_no}", "time4": "{shipped_time}" })
+        ),
+        template(
+            "refund_succeeded",
+            "dev-template-refunded",
+            json!({ "character_string1": "{order_number}", "amount2": "{refund}", "thing3": "{reason}", "time4": "{refunded_time}" })
+        ),
+    ])
 }
 
 /// Writes them; gives the file.

@@ -26,6 +26,6 @@ enum Command {
 pub(super) async fn run(args: Args, sources: &Sources) -> anyhow::Result<()> {
     match args.command {
         Command::Run(work) => run::run(work, sources).await,
-        Command::Queue(act) => queue::run(act, args.json, sources).await,
+        Command::Queue(act) => Box::pin(queue::run(act, args.json, sources)).await,
     }
 }

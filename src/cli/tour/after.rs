@@ -2,7 +2,7 @@
 
 use super::{
     ask::Ask,
-    buy::{Buyer, Choice, Order, callback_taken},
+    buy::{Buyer, Choice, Order, callback_taken, told},
     transcript::{Tour, demand, list, number, text},
 };
 use crate::wechat::pay::sign::random_text;
@@ -50,6 +50,7 @@ pub(super) async fn deliver(tour: &mut Tour<'_>, staff: &Clerk, buyer: &Buyer, o
         text(body, "/shipments/0/tracking_no").map(drop)
     };
     tour.step("物流 parcel", look.clone(), parcel).await?;
+    told(tour, "订阅消息 message: sent", buyer, 1, order).await?;
     let receive = Ask::post(format!("{path}/receipt")).bearer(&buyer.token).or_look(look);
     tour.step("确认收货 receipt", receive, |body| is(body, "received")).await
 }

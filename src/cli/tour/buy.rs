@@ -16,6 +16,10 @@ const QTY: i64 = 2;
 pub(super) struct Buyer {
     pub(super) token: String,
     appid: String,
+    /// The simulator's name of the person.
+    user: String,
+    /// For what is told when an order was paid, and when it was sent.
+    pub(super) templates: Vec<String>,
 }
 
 /// What is going to be bought.
@@ -62,7 +66,73 @@ pub(super) async fn arrive(tour: &mut Tour<'_>) -> anyhow::Result<Buyer> {
     };
     let me = Ask::get("/v1/me").bearer(&token);
     tour.step("我 me", me, |body| text(body, "/id")).await?;
-    Ok(Buyer { token, appid })
+    let mut buyer = Buyer { token, appid, user, templates: Vec::new() };
+    give_phone(tour, &buyer).await?;
+    buyer.templates = agree_to_messages(tour, &buyer).await?;
+    Ok(buyer)
+}
+
+/// A tap on a `getPhoneNumber` button. A code is good for one use, so a lost answer asks for another.
+async fn give_phone(tour: &mut Tour<'_>, buyer: &Buyer) -> anyhow::Result<()> {
+    let began = Instant::now();
+    loop {
+        let path = format!("/_simulator/api/users/{}/phone_code", buyer.user);
+        let code = Ask::post(path).of_wechat().body(json!({ "appid": buyer.appid }));
+        let code = tour.step("授权手机号 phone button", code, |body| text(body, "/code")).await?;
+        let bind = Ask::post("/v1/me/phone").bearer(&buyer.token).body(json!({ "code": code })).once();
+        let bound = tour.step("绑定手机号 bind the phone", bind, |body| {
+            let phone = text(body, "/phone")?;
+            demand(phone.starts_with("+86") && phone.len() == 14, || format!("{phone} is no mainland number"))
+        });
+        match bound.await {
+            Err(error) if error.is::<NoAnswer>() && began.elapsed() < tour.target.retry => {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// What the shop would tell by subscribe messages, and a tap on "allow".
+async fn agree_to_messages(tour: &mut Tour<'_>, buyer: &Buyer) -> anyhow::Result<Vec<String>> {
+    let ask = Ask::get("/v1/messages/templates").bearer(&buyer.token);
+    let templates = tour.step("订阅模板 templates", ask, |body| {
+        list(body, "")?.iter().map(|template| text(template, "/template_id")).collect::<anyhow::Result<Vec<_>>>()
+    });
+    let templates = templates.await?;
+    if templates.is_empty() {
+        return Ok(templates);
+    }
+    let tap = json!({ "appid": buyer.appid, "template_ids": templates, "accept": true });
+    let tap = Ask::post(format!("/_simulator/api/users/{}/subscriptions", buyer.user)).of_wechat().body(tap);
+    let answers = tour.step("同意订阅 allow", tap, |body| {
+        ensure!(templates.iter().all(|template| body[template] == "accept"), "not every template was accepted");
+        Ok(body.clone())
+    });
+    let answers = answers.await?;
+    let tell = Ask::post("/v1/messages/consents").bearer(&buyer.token).body(json!({ "answers": answers }));
+    tour.step("告知同意 tell the shop", tell, |_| Ok(())).await?;
+    Ok(templates)
+}
+
+/// Wait until the person has got the message of a template about an order.
+pub(super) async fn told(
+    tour: &mut Tour<'_>,
+    name: &'static str,
+    buyer: &Buyer,
+    place: usize,
+    order: &Order,
+) -> anyhow::Result<()> {
+    // A node that dies while it sends leaves it unknown, and it is not sent twice: nothing to wait for where nodes die.
+    let Some(template) = buyer.templates.get(place).filter(|_| tour.target.retry.is_zero()) else { return Ok(()) };
+    let state = Ask::get("/_simulator/api/state?limit=1000").of_wechat();
+    let order_id = order.id.clone();
+    tour.until(name, state, move |body| {
+        let about = |message: &&Value| message["page"].as_str().is_some_and(|page| page.ends_with(&order_id));
+        let mut messages = list(body, "/messages")?.iter().filter(|message| message["template_id"] == **template);
+        Ok(messages.find(about).map(|_| ()))
+    })
+    .await
 }
 
 /// Look around and put something into the cart.
@@ -176,6 +246,7 @@ pub(super) async fn pay(tour: &mut Tour<'_>, buyer: &Buyer, order: &Order) -> an
     })
     .await?;
     callback_taken(tour, "支付回调 callback", &out_trade_no).await?;
+    told(tour, "订阅消息 message: paid", buyer, 0, order).await?;
     Ok(out_trade_no)
 }
 

@@ -3,6 +3,7 @@
 pub(super) mod figure;
 pub(super) mod flag;
 pub(super) mod job;
+pub(super) mod message;
 pub(super) mod node;
 pub(super) mod order;
 pub(super) mod product;

@@ -14,7 +14,7 @@ use crate::{
         stock::MoveKind,
         suspense::Resolution,
     },
-    service::{Fault, job, order},
+    service::{Fault, job, message, order},
 };
 use std::collections::BTreeMap;
 
@@ -108,6 +108,7 @@ pub(super) async fn accept(app: &App, session: &mut Session, order: &Order, step
     }
     let paid = Event::fact(EventKind::OrderPaid, order.id, order.user_id, order.total_fen, app.now());
     data::event::note(session, &[paid]).await?;
+    message::paid(app, session, order).await?;
     sell(session, order.id).await
 }
 

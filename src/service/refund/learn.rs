@@ -10,7 +10,7 @@ use crate::{
         refusal::Refusal,
     },
     service::{
-        Error, Fault, attempt,
+        Error, Fault, attempt, message,
         payment::{self, Ending},
     },
     wechat::pay::{RefundState as Told, RefundStatus},
@@ -103,7 +103,8 @@ async fn count(app: &App, session: &mut Session, refund: &Refund) -> Result<(), 
         return Err(Fault::contended("the order moved"));
     }
     let refunded = Event::fact(EventKind::Refunded, refund.id, order.user_id, refund.amount_fen, app.now());
-    Ok(data::event::note(session, &[refunded]).await?)
+    data::event::note(session, &[refunded]).await?;
+    message::refunded(app, session, &order, refund.id).await
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::{
     service::{
         Error, Fault, attempt,
         audit::{self, Act},
-        job, order,
+        job, message, order,
         staff::Clerk,
     },
     wechat::UploadVerdict,
@@ -76,6 +76,7 @@ async fn send_once(app: &App, clerk: &Clerk, id: OrderId, sending: &Sending) -> 
             let shipping = next(app, &seen, sending, None, told, split, true);
             data::shipment::insert_shipping(&mut act, &shipping).await?;
             follow(app, &mut act, &shipping).await?;
+            message::shipped(app, &mut act, &seen).await?;
         }
     }
     insert(app, &mut act, id, &sending.parcels).await?;

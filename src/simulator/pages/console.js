@@ -140,6 +140,11 @@ function showMessages(messages) {
   return table(["template", "content", "openid", "created"], rows);
 }
 
+function showSubscriptions(subscriptions) {
+  const rows = subscriptions.map((row) => line(code(row.template_id), code(row.openid), String(row.left)));
+  return rows.length === 0 ? "" : table(["template", "openid", "sendable"], rows);
+}
+
 function showUsers(users, apps) {
   const give = (user, appid, kind, name) => button(word(name), () => attempt(async () => {
     const path = `users/${encodeURIComponent(user.id)}/${kind}`;
@@ -193,6 +198,7 @@ async function refresh() {
   update("callbacks", state.callbacks, (list) =>
     list.length === 0 ? make("p", { className: "empty" }, word("none")) : list.map(showCallback));
   update("shipments", state.shipments, showShipments);
+  update("subscriptions", state.subscriptions, showSubscriptions);
   update("messages", state.messages, showMessages);
   update("users", state.users, (users) => showUsers(users, state.apps));
   update("faults", state.faults, (faults) => showFaults(faults, (changed) => attempt(() => call("PUT", "faults", changed))));
@@ -216,6 +222,16 @@ at("new-user").addEventListener("submit", (event) => {
   attempt(async () => {
     await call("POST", "users", user);
     form.reset();
+  });
+});
+at("subscribe").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const [form, act] = [event.target, event.submitter?.value ?? "accept"];
+  const template_ids = form.elements.template_id.value.trim().split(/[\s,]+/);
+  attempt(async () => {
+    const { apps } = await call("GET", "state?limit=1");
+    const path = `users/${encodeURIComponent(form.elements.user.value.trim())}/subscriptions`;
+    for (const appid of apps) await call("POST", path, { appid, template_ids, accept: act === "accept", in_settings: act === "off" });
   });
 });
 at("materials-details").addEventListener("toggle", () => {

@@ -5,7 +5,9 @@ use crate::simulator::{
     Simulator,
     keys::digits,
     ledger::{Ledger, Record},
+    push,
     record::Message,
+    subscription,
 };
 use crate::wechat::pay::sign::random_text;
 use axum::{
@@ -50,7 +52,8 @@ struct AskValue {
     value: String,
 }
 
-/// `sendMessage` of subscribe messages. Whether the user agreed is not kept: set the fault 43101 to refuse.
+/// `sendMessage` of subscribe messages: each uses up one consent, without one it is 43101. WeChat tells the backend what
+/// became of it by `subscribe_msg_sent_event`.
 pub(super) async fn send(State(simulator): State<Simulator>, Query(words): Words, body: Bytes) -> Answer {
     let appid = token::check(&simulator, &words)?;
     let ask: AskMessage = read(&body)?;
@@ -67,6 +70,7 @@ pub(super) async fn send(State(simulator): State<Simulator>, Query(words): Words
     let now = simulator.now();
     let mut ledger = simulator.lock();
     check_openid(&ledger, &appid, &ask.touser)?;
+    let used = subscription::use_one(&ledger, &appid, &ask.touser, &ask.template_id).ok_or(Errcode(43101))?;
     // Above 2^53, as the real ones are: whoever reads it as a float loses digits.
     let id = format!("29{}", digits(16));
     let message = Message {
@@ -78,7 +82,13 @@ pub(super) async fn send(State(simulator): State<Simulator>, Query(words): Words
         data: ask.data.into_iter().map(|(name, value)| (name, value.value)).collect(),
         created_ms: now,
     };
-    ledger.put([Record::Message(Box::new(message))])?;
+    let event = "subscribe_msg_sent_event";
+    let item = json!({ "TemplateId": message.template_id, "MsgID": id, "ErrorCode": "0", "ErrorStatus": "success" });
+    let fields = push::list_of(&simulator, &message.appid, event, vec![item]);
+    let told = push::event_of(&simulator, &message.appid, event, &message.openid, &fields, now);
+    ledger.put([used, Record::Message(Box::new(message))].into_iter().chain(told))?;
+    drop(ledger);
+    simulator.0.bell.notify_one();
     Ok(Json(json!({ "errcode": 0, "errmsg": "ok", "msgid": id.parse::<u64>().unwrap_or_default() })))
 }
 
@@ -174,7 +184,10 @@ fn check_code(
 mod tests {
     use super::super::token::tests::stable;
     use super::*;
-    use crate::simulator::test::{APPID, Merchant};
+    use crate::simulator::{
+        SubscribeTap,
+        test::{APPID, Merchant},
+    };
     use serde_json::Value;
 
     #[tokio::test]
@@ -185,8 +198,13 @@ mod tests {
             async |path: &str, body: Value| merchant.plain("POST", &format!("{path}?access_token={token}"), body).await;
         let message = |openid: &str, name: &str, value: &str| json!({ "touser": openid, "template_id": "T1", "data": { name: { "value": value } } });
         let openid = merchant.openid.as_str();
+        let tap =
+            SubscribeTap { appid: APPID.into(), template_ids: vec!["T1".into()], accept: true, in_settings: false };
+        let answer = merchant.simulator.subscribe("amy", &tap).expect("answered");
+        assert_eq!(answer, json!({ "T1": "accept", "errMsg": "requestSubscribeMessage:ok" }));
         for (body, code) in [
             (message(openid, "thing1", "已发货"), 0),
+            (message(openid, "thing1", "已发货"), 43101),
             (message("oNobody", "thing1", "已发货"), 40003),
             (message(openid, "thing1", &"长".repeat(21)), 47003),
             (message(openid, "phrase2", "paid"), 47003),

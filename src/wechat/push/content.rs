@@ -43,6 +43,15 @@ impl Content {
     pub fn within(&self, name: &str) -> Option<Self> {
         self.0.get(name)?.as_object().cloned().map(Self)
     }
+    /// The fields of each item of a list, which comes as its only item when it has one.
+    pub fn list(&self, name: &str) -> Vec<Self> {
+        let items = match self.0.get(name) {
+            Some(Value::Array(items)) => items.as_slice(),
+            Some(item) => std::slice::from_ref(item),
+            None => &[],
+        };
+        items.iter().filter_map(|item| item.as_object().cloned().map(Self)).collect()
+    }
     /// All of it as JSON.
     pub fn json(&self) -> String {
         serde_json::to_string(&self.0).unwrap_or_default()

@@ -9,10 +9,12 @@
 mod content;
 mod media;
 pub mod packet;
+mod subscribe;
 mod trade;
 
 pub use content::Content;
 pub use media::MediaEvent;
+pub use subscribe::{Answer, Delivery, SubscribeEvent};
 pub use trade::{Trade, TradeEvent};
 
 use super::{App, Wechat};

@@ -281,6 +281,7 @@ impl World {
                 json!({ "lines": [{ "sku_id": self.goods.sku_id, "qty": 1 }], "address_id": self.address })
             }
             "refund.request" | "staff.refund.start" => json!({ "amount_fen": 2, "reason": "破了" }),
+            "message.consent" => json!({ "answers": { "T": "accept", "errMsg": "ok" } }),
             "upload.begin" => json!({ "purpose": "avatar", "content_type": "image/png", "bytes": 4096 }),
             "staff.upload.begin" => json!({ "purpose": "product", "content_type": "image/png", "bytes": 4096 }),
             "staff.category.create" => json!({ "name": "红茶" }),

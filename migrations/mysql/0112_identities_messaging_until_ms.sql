@@ -1,0 +1,3 @@
+-- Until when a message to this person is being sent: WeChat refuses two at a time.
+ALTER TABLE identities
+    ADD COLUMN messaging_until_ms BIGINT NOT NULL DEFAULT 0;
