@@ -40,6 +40,7 @@ mod overload;
 mod payment;
 mod price;
 mod product;
+mod push;
 mod queue;
 mod reconcile;
 mod refund;
