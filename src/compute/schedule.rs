@@ -36,6 +36,8 @@ const TABLE: &[Recurring] = &[
     Recurring { period: minutes(60), offset: minutes(40), work: |slot| Work::SweepUploads { slot } },
     // 00:20 in Shanghai.
     Recurring { period: days(1), offset: minutes(980), work: |slot| Work::RollUpDay { slot } },
+    // 09:00 in Shanghai.
+    Recurring { period: days(1), offset: minutes(60), work: |slot| Work::ImportVisits { slot } },
 ];
 
 /// Enqueue what recurs, while this node leads, until the application stops.

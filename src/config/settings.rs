@@ -382,6 +382,8 @@ pub struct Events {
 pub struct Figures {
     /// How long figures by the minute are kept.
     pub minute_days: u64,
+    /// Whether what WeChat counted is brought in each day.
+    pub import_visits: bool,
 }
 
 /// A path; empty text means none, since TOML has no null to write into `default.toml`.

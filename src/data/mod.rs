@@ -44,6 +44,7 @@ pub mod binding;
 pub mod cache;
 pub mod call;
 pub mod cart;
+pub mod code;
 pub mod event;
 pub mod export;
 pub mod figure;
@@ -72,6 +73,7 @@ pub mod transfer;
 pub mod upload;
 pub mod user;
 pub mod verify;
+pub mod visit;
 
 pub use doctor::{Symptom, Vitals};
 pub use error::Error;
@@ -90,6 +92,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     call::STATEMENTS,
     cache::STATEMENTS,
     cart::STATEMENTS,
+    code::STATEMENTS,
     clock::STATEMENTS,
     event::STATEMENTS,
     export::STATEMENTS,
@@ -118,4 +121,5 @@ pub const STATEMENTS: &[&[Sql]] = &[
     upload::STATEMENTS,
     user::STATEMENTS,
     verify::STATEMENTS,
+    visit::STATEMENTS,
 ];

@@ -38,6 +38,7 @@ mod product;
 mod push;
 mod refund;
 pub mod route;
+mod scene;
 mod serve;
 mod trace;
 mod upload;

@@ -91,6 +91,7 @@ const NOUNS: &[Codes] = &[
     model::address::AddressRefusal::CODES,
     model::binding::BindingRefusal::CODES,
     model::cart::CartRefusal::CODES,
+    model::code::CodeRefusal::CODES,
     model::event::EventRefusal::CODES,
     model::figure::FigureRefusal::CODES,
     model::flag::FlagRefusal::CODES,

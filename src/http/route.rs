@@ -2,7 +2,7 @@
 
 use super::{
     address, admin, callback, cart, docs, event, flag, health, limit, measure, message, object, openapi, order,
-    payment, problem::Problem, product, push, refund, upload, user,
+    payment, problem::Problem, product, push, refund, scene, upload, user,
 };
 use crate::app::App;
 use axum::{Router, middleware::from_fn};
@@ -24,6 +24,7 @@ fn public() -> OpenApiRouter<App> {
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(object::view))
+        .routes(routes!(scene::view))
         .routes(routes!(flag::list))
         .routes(routes!(event::take))
 }
@@ -63,6 +64,7 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::product::create_category))
         .routes(routes!(admin::product::list, admin::product::create))
         .routes(routes!(admin::product::view, admin::product::change))
+        .routes(routes!(admin::code::list, admin::code::create))
         .routes(routes!(admin::upload::begin))
         .routes(routes!(admin::upload::send))
         .routes(routes!(admin::upload::confirm))
@@ -103,6 +105,7 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::figure::top))
         .routes(routes!(admin::figure::retention))
         .routes(routes!(admin::figure::funnel))
+        .routes(routes!(admin::figure::visit::wechat))
         .routes(routes!(admin::flag::list))
         .routes(routes!(admin::flag::put, admin::flag::remove))
         .routes(routes!(admin::flag::history))

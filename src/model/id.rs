@@ -78,6 +78,8 @@ id! {
     ShipmentId,
     /// A subscribe message.
     MessageId,
+    /// A mini-program code.
+    CodeId,
     /// A piece of work.
     JobId,
     /// A message that WeChat pushed.

@@ -111,6 +111,11 @@ pub enum Work {
         /// Twenty past midnight in Shanghai of the day after them, in milliseconds since 1970: one job a day over all nodes.
         slot: i64,
     },
+    /// Bring in what WeChat counted of the days before.
+    ImportVisits {
+        /// Nine in the morning in Shanghai of the day after them, in milliseconds since 1970: one job a day over all nodes.
+        slot: i64,
+    },
 }
 
 impl Work {
@@ -132,13 +137,14 @@ impl Work {
             Self::SweepUploads { .. } => "sweep_uploads",
             Self::CheckUpload { .. } => "check_upload",
             Self::RollUpDay { .. } => "roll_up_day",
+            Self::ImportVisits { .. } => "import_visits",
         }
     }
     /// How often it may fail before it is dead. Money is not given up in a day; news that is an hour old is none.
     pub const fn attempts_max(&self) -> i64 {
         match self {
             Self::CleanUp { .. } | Self::TrimEvents { .. } | Self::SweepUploads { .. } | Self::RollUpDay { .. } => 5,
-            Self::SendMessage { .. } => 12,
+            Self::SendMessage { .. } | Self::ImportVisits { .. } => 12,
             Self::CloseUnpaidOrder { .. }
             | Self::QueryPayment { .. }
             | Self::SendRefund { .. }
@@ -181,7 +187,10 @@ impl Work {
     pub const fn priority(&self) -> Priority {
         match self {
             Self::QueryPayment { .. } | Self::ForgetCached { .. } => Priority::Urgent,
-            Self::CleanUp { .. } | Self::SweepUploads { .. } | Self::ReconcileBills { .. } => Priority::Idle,
+            Self::CleanUp { .. }
+            | Self::SweepUploads { .. }
+            | Self::ReconcileBills { .. }
+            | Self::ImportVisits { .. } => Priority::Idle,
             _ => Priority::Usual,
         }
     }
@@ -327,6 +336,7 @@ mod tests {
             Work::SweepUploads { slot: 0 },
             Work::CheckUpload { upload: UploadId(1), asked: 2 },
             Work::RollUpDay { slot: 0 },
+            Work::ImportVisits { slot: 0 },
         ];
         for work in all {
             let stored = serde_json::to_value(&work).expect("json");

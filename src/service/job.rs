@@ -90,7 +90,8 @@ pub fn subject(work: &Work) -> String {
         | Work::ReconcileBills { slot }
         | Work::TrimEvents { slot }
         | Work::SweepUploads { slot }
-        | Work::RollUpDay { slot } => *slot,
+        | Work::RollUpDay { slot }
+        | Work::ImportVisits { slot } => *slot,
         Work::UploadShipping { order, version } => return format!("{}:{order}:{version}", work.kind()),
         Work::HandlePush { push } => push.0,
         Work::SendMessage { message } => message.0,

@@ -15,6 +15,7 @@ pub mod address;
 pub mod audit;
 pub mod binding;
 pub mod cart;
+pub mod code;
 pub mod event;
 #[cfg(feature = "parquet")]
 pub mod export;
@@ -46,6 +47,7 @@ pub mod token;
 pub mod upload;
 pub mod user;
 pub mod verify;
+pub mod visit;
 
 pub use error::{Error, Fault, FaultKind, Never};
 pub use unit::attempt;

@@ -8,7 +8,7 @@ use super::{
     cashier::Invocation,
     faults::Settings,
     notice::Manner,
-    record::{Payment, Refund, User},
+    record::{Payment, Refund, Scene, User},
     subscription::SubscribeTap,
 };
 use axum::{
@@ -45,6 +45,7 @@ pub(super) fn routes() -> Router<Simulator> {
         .route("/_simulator/api/users/{id}/js_code", post(js_code))
         .route("/_simulator/api/users/{id}/phone_code", post(phone_code))
         .route("/_simulator/api/users/{id}/subscriptions", post(subscribe))
+        .route("/_simulator/api/scan", post(scan))
         .route("/_simulator/api/cashier", post(open_cashier).get(find_prepay))
         .route("/_simulator/api/payments/{out_trade_no}/{act}", post(act_on_payment))
         .route("/_simulator/api/refunds/{out_refund_no}/{act}", post(act_on_refund))
@@ -88,11 +89,12 @@ async fn state(State(simulator): State<Simulator>, Query(range): Query<Range>) -
         "callbacks": callbacks,
         "messages": ledger.messages.rows().rev().take(limit).collect::<Vec<_>>(),
         "subscriptions": ledger.subscriptions.rows().rev().take(limit).collect::<Vec<_>>(),
+        "scenes": ledger.scenes.rows().rev().take(limit).collect::<Vec<_>>(),
         "shipments": shipments,
         "counts": {
             "users": ledger.users.len(), "payments": ledger.payments.len(),
             "refunds": ledger.refunds.len(), "callbacks": ledger.callbacks.len(), "messages": ledger.messages.len(),
-            "shipments": ledger.shipments.len(),
+            "shipments": ledger.shipments.len(), "scenes": ledger.scenes.len(),
         },
         "faults": simulator.faults().get(),
     }))
@@ -131,6 +133,17 @@ async fn subscribe(
     Json(tap): Json<SubscribeTap>,
 ) -> CodeAnswer {
     simulator.subscribe(&id, &tap).map(Json)
+}
+
+#[derive(Deserialize)]
+struct Scanned {
+    appid: String,
+    scene: String,
+}
+
+/// Which page a code opens, with what.
+async fn scan(State(simulator): State<Simulator>, Json(scanned): Json<Scanned>) -> Result<Json<Scene>, Error> {
+    simulator.scan(&scanned.appid, &scanned.scene).map(Json)
 }
 
 async fn open_cashier(

@@ -6,7 +6,7 @@
 
 use super::{
     Error,
-    record::{Callback, Code, Message, Payment, Refund, RefundStatus, Subscription, Token, User},
+    record::{Callback, Code, Message, Payment, Refund, RefundStatus, Scene, Subscription, Token, User},
     trade::Shipment,
 };
 use crate::model::time::Timestamp;
@@ -30,6 +30,7 @@ pub(super) enum Record {
     Callback(Box<Callback>),
     Message(Box<Message>),
     Subscription(Subscription),
+    Scene(Scene),
     Shipment(Box<Shipment>),
 }
 
@@ -77,6 +78,7 @@ pub(super) struct Ledger {
     pub(super) callbacks: Table<Callback>,
     pub(super) messages: Table<Message>,
     pub(super) subscriptions: Table<Subscription>,
+    pub(super) scenes: Table<Scene>,
     pub(super) shipments: Table<Shipment>,
     /// Callbacks by the time of their next attempt.
     due: BTreeSet<(Timestamp, String)>,
@@ -133,6 +135,7 @@ impl Ledger {
             .chain(self.callbacks.rows().cloned().map(Box::new).map(Record::Callback))
             .chain(self.messages.rows().cloned().map(Box::new).map(Record::Message))
             .chain(self.subscriptions.rows().cloned().map(Record::Subscription))
+            .chain(self.scenes.rows().cloned().map(Record::Scene))
             .chain(self.shipments.rows().cloned().map(Box::new).map(Record::Shipment));
         lines(records)
     }
@@ -156,6 +159,7 @@ impl Ledger {
             Record::Subscription(row) => {
                 self.subscriptions.put(&subscription_name(&row.appid, &row.openid, &row.template_id), row);
             }
+            Record::Scene(row) => self.scenes.put(&format!("{}/{}", row.appid, row.scene), row),
             Record::Message(message) => self.messages.put(&message.id.clone(), *message),
             Record::Shipment(shipment) => {
                 let number = shipment.out_trade_no.clone();

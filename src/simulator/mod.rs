@@ -42,7 +42,7 @@ pub use options::{Materials, Options};
 pub use pay::BillTrick;
 pub use push::{PushFormat, PushMode, PushTarget};
 pub use record::{
-    Account, Attempt, Callback, CallbackState, Message, Payment, Prepay, Refund, RefundStatus, Subscription,
+    Account, Attempt, Callback, CallbackState, Message, Payment, Prepay, Refund, RefundStatus, Scene, Subscription,
     TradeState, User,
 };
 pub use subscription::SubscribeTap;

@@ -81,6 +81,21 @@ pub(super) struct Token {
     pub(super) forced: bool,
 }
 
+/// What stands in a mini-program code that was drawn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scene {
+    /// Of which mini-program.
+    pub appid: String,
+    /// What its page is given.
+    pub scene: String,
+    /// Which page it opens; empty for the first.
+    pub page: String,
+    /// In which version.
+    pub env_version: String,
+    /// When it was drawn.
+    pub created_ms: Timestamp,
+}
+
 /// How many messages of a template somebody agreed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {

@@ -8,6 +8,7 @@
 //! method on [`Wechat`] that calls `post_with_token`; its new `errcode`s go into `platform::kind_of`. **A WeChat Pay
 //! call** goes into `pay`, through `pay_call`, which signs and verifies.
 
+mod code;
 #[cfg(test)]
 mod desk;
 pub mod doctor;
@@ -24,7 +25,9 @@ pub mod security;
 mod shipping;
 mod token;
 mod transport;
+mod visit;
 
+pub use code::UnlimitedCode;
 pub use error::{Error, ErrorKind};
 pub use login::LoginSession;
 pub use message::{MessageVerdict, SubscribeMessage};
@@ -34,6 +37,7 @@ pub use shipping::{
     DeliveryMode, LogisticsType, OrderKey, OrderState, ShippedOrder, ShippingInfo, ShippingParcel, UploadVerdict,
 };
 pub use token::{FetchLease, StoreError, Stored, StoredToken, TokenStore};
+pub use visit::{Returned, VisitPage, VisitReturns, VisitSummary, VisitTrend};
 
 pub use crate::config::Secret;
 use crate::{config, model::time::Clock};

@@ -25,6 +25,15 @@ impl Wechat {
         operation: &'static str,
         request: reqwest::RequestBuilder,
     ) -> Result<T, Error> {
+        self.platform_as(operation, request, read).await
+    }
+
+    async fn platform_as<T>(
+        &self,
+        operation: &'static str,
+        request: reqwest::RequestBuilder,
+        read: Reading<T>,
+    ) -> Result<T, Error> {
         let began = Instant::now();
         let reply = transport::send(operation, request.timeout(self.0.platform_timeout)).await;
         let result = reply.and_then(|reply| {
@@ -46,18 +55,43 @@ impl Wechat {
         path: &[&str],
         body: &(impl Serialize + Sync),
     ) -> Result<T, Error> {
+        self.post_with_token_as(operation, appid, path, body, read).await
+    }
+
+    /// The same where the answer is a picture, and only a failure is JSON.
+    pub(super) async fn post_for_picture(
+        &self,
+        operation: &'static str,
+        appid: &str,
+        path: &[&str],
+        body: &(impl Serialize + Sync),
+    ) -> Result<Vec<u8>, Error> {
+        self.post_with_token_as(operation, appid, path, body, read_picture).await
+    }
+
+    async fn post_with_token_as<T>(
+        &self,
+        operation: &'static str,
+        appid: &str,
+        path: &[&str],
+        body: &(impl Serialize + Sync),
+        read: Reading<T>,
+    ) -> Result<T, Error> {
         let address = self.platform_address(path);
         let request = |token: &str| self.0.http.post(address.clone()).query(&[("access_token", token)]).json(body);
         let token = self.access_token(appid).await?;
-        match self.platform(operation, request(token.expose())).await {
+        match self.platform_as(operation, request(token.expose()), read).await {
             Err(error) if is_token_bad(&error) => {
                 let token = self.renew_access_token(appid, &token).await?;
-                self.platform(operation, request(token.expose())).await
+                self.platform_as(operation, request(token.expose()), read).await
             }
             other => other,
         }
     }
 }
+
+/// How an answer is read: the operation, its status and its body.
+type Reading<T> = fn(&'static str, StatusCode, &[u8]) -> Result<T, Error>;
 
 /// The codes that business calls answer to a token that is stale or was replaced.
 fn is_token_bad(error: &Error) -> bool {
@@ -80,10 +114,20 @@ fn read<T: DeserializeOwned>(operation: &'static str, status: StatusCode, body: 
     serde_json::from_slice(body).map_err(unreadable)
 }
 
+/// WeChat does not always say which of both it is: a failure is JSON, and no picture begins as JSON does.
+fn read_picture(operation: &'static str, status: StatusCode, body: &[u8]) -> Result<Vec<u8>, Error> {
+    if !status.is_success() || body.first() == Some(&b'{') {
+        read::<Envelope>(operation, status, body)?;
+        return Err(Error::new(operation, ErrorKind::Busy, "unreadable"));
+    }
+    let known = [&b"\x89PNG"[..], b"\xff\xd8\xff"].iter().any(|start| body.starts_with(start));
+    if known { Ok(body.to_vec()) } else { Err(Error::new(operation, ErrorKind::Busy, "unreadable")) }
+}
+
 /// Official page: 全局返回码, and the table of each call.
 const fn kind_of(errcode: i64) -> ErrorKind {
     match errcode {
-        -1 => ErrorKind::Busy,
+        -1 | 61_504 => ErrorKind::Busy,
         40_029 | 40_163 => ErrorKind::CodeInvalid,
         40_226 => ErrorKind::Risky,
         44_990 | 44_991 | 44_993 | 45_009 | 45_011 => ErrorKind::TooMany,

@@ -55,6 +55,25 @@ pub(super) async fn deliver(tour: &mut Tour<'_>, staff: &Clerk, buyer: &Buyer, o
     tour.step("确认收货 receipt", receive, |body| is(body, "received")).await
 }
 
+/// A code for a poster: made by staff, scanned by a customer, resolved by the page that it opens.
+pub(super) async fn poster(tour: &mut Tour<'_>, staff: &Clerk, buyer: &Buyer, choice: &Choice) -> anyhow::Result<()> {
+    let (page, query) = ("pages/product/product", format!("id={}&from=poster", choice.product_id));
+    let wish = json!({ "appid": buyer.appid, "page": page, "query": query });
+    let code = Ask::post("/admin/v1/codes").bearer(&staff.token).body(wish);
+    let code = tour.step("小程序码 code", code, |body| Ok((text(body, "/scene")?, text(body, "/url")?)));
+    let (scene, url) = code.await?;
+    tour.step("码的图片 picture", Ask::get(url), |_| Ok(())).await?;
+    let scan = json!({ "appid": buyer.appid, "scene": scene });
+    let scan = Ask::post("/_simulator/api/scan").of_wechat().body(scan);
+    let scene = tour.step("扫码 scan", scan, |body| {
+        ensure!(body["page"] == page, "the code opens {}", body["page"]);
+        text(body, "/scene")
+    });
+    let scene = scene.await?;
+    let resolve = Ask::get(format!("/v1/scenes/{scene}"));
+    tour.step("场景 scene", resolve, |body| demand(body["query"] == *query, || format!("it leads to {body}"))).await
+}
+
 fn is(order: &Value, state: &str) -> anyhow::Result<()> {
     demand(order["state"] == *state, || format!("the order is {}, not {state}", order["state"]))
 }

@@ -15,7 +15,7 @@ const QTY: i64 = 2;
 /// Somebody who is logged in.
 pub(super) struct Buyer {
     pub(super) token: String,
-    appid: String,
+    pub(super) appid: String,
     /// The simulator's name of the person.
     user: String,
     /// For what is told when an order was paid, and when it was sent.

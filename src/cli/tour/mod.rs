@@ -107,6 +107,7 @@ async fn walk(
     };
     let staff = staff.or(signed_in.as_ref()).context("nobody is signed in")?;
     after::stock_fell(&mut tour, staff, &choice).await?;
+    after::poster(&mut tour, staff, &buyer, &choice).await?;
     after::deliver(&mut tour, staff, &buyer, &order).await?;
     let refunded_fen = after::refund(&mut tour, staff, &buyer, &order, &out_trade_no).await?;
     let steps = tour.steps().to_vec();

@@ -1,5 +1,6 @@
 //! For the people who run the shop. Every handler names the right it asks for in its `Staff<…>`.
 
+pub(super) mod code;
 pub(super) mod figure;
 pub(super) mod flag;
 pub(super) mod job;

@@ -343,6 +343,8 @@ refusals! {
         PeriodWrong { most: u64 } = Invalid, "figure.period_wrong", "from must not be after to, and at most {most} days";
         /// People are counted by day.
         GrainWrong = Invalid, "figure.grain_wrong", "people are counted by day only";
+        /// The mini-program is none of ours.
+        AppUnknown = Invalid, "figure.app_unknown", "no such mini-program here";
     }
 }
 plain_refusal!(FigureRefusal);

@@ -145,6 +145,13 @@ function showSubscriptions(subscriptions) {
   return rows.length === 0 ? "" : table(["template", "openid", "sendable"], rows);
 }
 
+/** What a user gets who scans a code: the page, with the scene escaped as the client escapes it. */
+function showScenes(scenes) {
+  const rows = scenes.map((row) =>
+    line(code(`${row.page}?scene=${encodeURIComponent(row.scene)}`), row.env_version, code(row.appid), time(row.created_ms)));
+  return table(["opens", "version", "appid", "created"], rows);
+}
+
 function showUsers(users, apps) {
   const give = (user, appid, kind, name) => button(word(name), () => attempt(async () => {
     const path = `users/${encodeURIComponent(user.id)}/${kind}`;
@@ -200,6 +207,7 @@ async function refresh() {
   update("shipments", state.shipments, showShipments);
   update("subscriptions", state.subscriptions, showSubscriptions);
   update("messages", state.messages, showMessages);
+  update("scenes", state.scenes, showScenes);
   update("users", state.users, (users) => showUsers(users, state.apps));
   update("faults", state.faults, (faults) => showFaults(faults, (changed) => attempt(() => call("PUT", "faults", changed))));
 }

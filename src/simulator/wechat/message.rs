@@ -1,6 +1,6 @@
-//! Subscribe messages, content checks and mini-program codes: what a backend sends and asks besides money.
+//! Subscribe messages and content checks: what a backend sends and asks besides money.
 
-use super::{Answer, Errcode, Words, errcode, read, token};
+use super::{Answer, Errcode, Words, read, token};
 use crate::simulator::{
     Simulator,
     keys::digits,
@@ -14,15 +14,11 @@ use axum::{
     Json,
     body::Bytes,
     extract::{Query, State},
-    http::header,
-    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// A placeholder in the shape of a code: it leads nowhere.
-const CODE_PNG: &[u8] = include_bytes!("code.png");
 /// A text that contains this is risky, one that contains the other wants a human eye.
 const RISKY_WORD: &str = "违规";
 const REVIEW_WORD: &str = "疑似";
@@ -148,38 +144,6 @@ pub(super) async fn check_text(State(simulator): State<Simulator>, Query(words):
     })))
 }
 
-#[derive(Deserialize)]
-struct AskCode {
-    scene: Option<String>,
-    page: Option<String>,
-}
-
-/// `getUnlimitedQRCode`: an image when well, JSON when not.
-pub(super) async fn draw_code(State(simulator): State<Simulator>, Query(words): Words, body: Bytes) -> Response {
-    match check_code(&simulator, &words, &body) {
-        Ok(()) => ([(header::CONTENT_TYPE, "image/png")], CODE_PNG).into_response(),
-        Err(Errcode(code)) => errcode(code).into_response(),
-    }
-}
-
-fn check_code(
-    simulator: &Simulator,
-    words: &std::collections::HashMap<String, String>,
-    body: &Bytes,
-) -> Result<(), Errcode> {
-    token::check(simulator, words)?;
-    let ask: AskCode = read(body)?;
-    let scene = ask.scene.unwrap_or_default();
-    let allowed = |symbol: char| symbol.is_ascii_alphanumeric() || "!#$&'()*+,/:;=?@-._~".contains(symbol);
-    if scene.is_empty() || scene.len() > 32 || !scene.chars().all(allowed) {
-        return Err(Errcode(40129));
-    }
-    if ask.page.is_some_and(|page| page.starts_with('/') || page.contains('?')) {
-        return Err(Errcode(41030));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::token::tests::stable;
@@ -191,7 +155,7 @@ mod tests {
     use serde_json::Value;
 
     #[tokio::test]
-    async fn messages_and_texts_are_checked_and_codes_are_images() {
+    async fn messages_and_texts_are_checked() {
         let merchant = Merchant::new();
         let token = stable(&merchant, false).await["access_token"].as_str().expect("token").to_owned();
         let post =
@@ -219,8 +183,5 @@ mod tests {
             let ask = json!({ "content": text, "version": 2, "scene": 2, "openid": openid });
             assert_eq!(post("/wxa/msg_sec_check", ask).await.json["result"]["suggest"], suggest);
         }
-        let code = post("/wxa/getwxacodeunlimit", json!({ "scene": "a=1", "page": "pages/index" })).await;
-        assert_eq!((code.header("content-type"), &code.bytes[1..4]), ("image/png", &b"PNG"[..]));
-        assert_eq!(post("/wxa/getwxacodeunlimit", json!({ "scene": "a%20b" })).await.json["errcode"], 40129);
     }
 }

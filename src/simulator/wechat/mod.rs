@@ -3,6 +3,8 @@
 //!
 //! Failures are HTTP 200 with an `errcode`, as there; `errmsg` ends with a request id that nobody should read.
 
+mod code;
+mod datacube;
 mod media;
 mod message;
 mod shipping;
@@ -61,7 +63,9 @@ pub(in crate::simulator) fn errcode(code: i64) -> Json<Value> {
         40163 => "code been used",
         40226 => "code blocked",
         40037 => "invalid template_id",
+        40097 => "invalid args",
         40129 => "invalid scene",
+        41030 => "invalid page",
         41001 => "access_token missing",
         41002 => "appid missing",
         41004 => "appsecret missing",
@@ -73,6 +77,8 @@ pub(in crate::simulator) fn errcode(code: i64) -> Json<Value> {
         43101 => "user refuse to accept the msg",
         47003 => "argument invalid",
         47001 => "data format error",
+        61_500 => "date format error",
+        61_501 => "date range error",
         10_060_001 => "支付单不存在",
         10_060_002 => "支付单已完成发货，无法继续发货",
         10_060_003 => "支付单已使用重新发货机会",
@@ -97,7 +103,11 @@ pub(in crate::simulator) fn routes() -> Router<Simulator> {
         .route("/cgi-bin/message/subscribe/send", post(message::send).fallback(only_post))
         .route("/wxa/msg_sec_check", post(message::check_text).fallback(only_post))
         .route("/wxa/media_check_async", post(media::check).fallback(only_post))
-        .route("/wxa/getwxacodeunlimit", post(message::draw_code).fallback(only_post))
+        .route("/datacube/getweanalysisappiddailyvisittrend", post(datacube::trend).fallback(only_post))
+        .route("/datacube/getweanalysisappiddailysummarytrend", post(datacube::summary).fallback(only_post))
+        .route("/datacube/getweanalysisappidvisitpage", post(datacube::pages).fallback(only_post))
+        .route("/datacube/getweanalysisappiddailyretaininfo", post(datacube::returns).fallback(only_post))
+        .route("/wxa/getwxacodeunlimit", post(code::draw).fallback(only_post))
         .route("/wxa/sec/order/upload_shipping_info", post(shipping::upload).fallback(only_post))
         .route("/wxa/sec/order/get_order", post(shipping::find).fallback(only_post))
         .route("/wxa/sec/order/notify_confirm_receive", post(shipping::remind).fallback(only_post))

@@ -231,6 +231,9 @@ pub(super) const LINES: &[Line] = &[
         "look at the account in the console",
     ),
     ("50007", "账号已冻结", "到小程序后台处理", "the account is frozen", "see the console"),
+    ("61500", "日期格式不对", "用 yyyymmdd", "a date of another form", "yyyymmdd is expected"),
+    ("61501", "日期范围不对", "只能查已经过完的一天", "days that cannot be asked for", "ask for one day that is over"),
+    ("61504", "数据分析繁忙", "稍后会自动再试", "the figures are busy", "it is tried again later"),
     (
         "61004",
         "调用 IP 不在白名单",

@@ -258,6 +258,7 @@ impl World {
             "staff.upload.block" => &self.uploads[2],
             "staff.upload.send" | "staff.upload.confirm" | "staff.upload.remove" => &self.uploads[3],
             "object.view" => "no/such.png",
+            "scene.view" => "nosuchscene",
             _ => &self.pending,
         }
     }
@@ -284,6 +285,7 @@ impl World {
             "message.consent" => json!({ "answers": { "T": "accept", "errMsg": "ok" } }),
             "upload.begin" => json!({ "purpose": "avatar", "content_type": "image/png", "bytes": 4096 }),
             "staff.upload.begin" => json!({ "purpose": "product", "content_type": "image/png", "bytes": 4096 }),
+            "staff.code.create" => json!({ "page": "pages/index/index", "query": "id=7" }),
             "staff.category.create" => json!({ "name": "红茶" }),
             "staff.product.create" => product,
             "staff.product.change" => json!({ "version": 1, "product": product }),
@@ -322,9 +324,10 @@ impl Call {
     /// The request without its body.
     pub fn request(&self, client: &Client) -> Request {
         let Operation { method, path, body, .. } = &self.operation;
-        let path = ["{id}", "{sku_id}", "{appid}", "{transaction_id}", "{notify_id}", "{day}", "{name}", "{*key}"]
-            .iter()
-            .fold(path.clone(), |path, name| path.replace(name, &self.path_id));
+        let path =
+            ["{id}", "{sku_id}", "{appid}", "{transaction_id}", "{notify_id}", "{day}", "{name}", "{scene}", "{*key}"]
+                .iter()
+                .fold(path.clone(), |path, name| path.replace(name, &self.path_id));
         let mut request = client.request(method.clone(), &path);
         let parameters = body["parameters"].as_array();
         if parameters.is_some_and(|all| all.iter().any(|one| one["name"] == "Idempotency-Key")) {

@@ -1,6 +1,7 @@
 //! Figures of the shop, for staff: as JSON, or as a table for a spreadsheet.
 
 mod view;
+pub(in crate::http) mod visit;
 
 use crate::{
     app::App,
