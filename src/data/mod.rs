@@ -44,6 +44,7 @@ pub mod binding;
 pub mod cache;
 pub mod call;
 pub mod cart;
+pub mod erasure;
 pub mod event;
 pub mod export;
 pub mod figure;
@@ -51,6 +52,7 @@ pub mod flag;
 pub mod idempotency;
 pub mod job;
 pub mod lease;
+pub mod merge;
 pub mod node;
 pub mod notice;
 pub mod order;
@@ -90,6 +92,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     cache::STATEMENTS,
     cart::STATEMENTS,
     clock::STATEMENTS,
+    erasure::STATEMENTS,
     event::STATEMENTS,
     export::STATEMENTS,
     figure::STATEMENTS,
@@ -97,6 +100,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     idempotency::STATEMENTS,
     job::STATEMENTS,
     lease::STATEMENTS,
+    merge::STATEMENTS,
     node::STATEMENTS,
     notice::STATEMENTS,
     order::STATEMENTS,

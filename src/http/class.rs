@@ -22,6 +22,8 @@ pub const TABLE: &[(Class, &[&str])] = &[
             "user.sign_in_from_cloud",
             "user.refresh",
             "user.bind_phone",
+            "user.bind_encrypted_phone",
+            "user.remove",
             "order.place",
             "order.view",
             "order.cancel",
@@ -70,6 +72,7 @@ pub const TABLE: &[(Class, &[&str])] = &[
         &[
             "event.take",
             "upload.send",
+            "user.export",
             "staff.upload.begin",
             "staff.upload.send",
             "staff.upload.confirm",

@@ -5,7 +5,7 @@
 
 use crate::model::{
     hot::Hot,
-    id::{JobId, OrderId, PrepayId, PushId, RefundId, UploadId},
+    id::{JobId, OrderId, PrepayId, PushId, RefundId, UploadId, UserId},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -101,6 +101,13 @@ pub enum Work {
         /// How often it was asked before.
         asked: u32,
     },
+    /// Remove what a person who is gone has left in the store and in the log, and what came in while it went.
+    EraseUser {
+        /// Who.
+        user: UserId,
+        /// How often it was done before.
+        pass: u32,
+    },
     /// Make the figures of the days before.
     RollUpDay {
         /// Twenty past midnight in Shanghai of the day after them, in milliseconds since 1970: one job a day over all nodes.
@@ -126,6 +133,7 @@ impl Work {
             Self::SweepUploads { .. } => "sweep_uploads",
             Self::CheckUpload { .. } => "check_upload",
             Self::RollUpDay { .. } => "roll_up_day",
+            Self::EraseUser { .. } => "erase_user",
         }
     }
     /// How often it may fail before it is dead. Money is not given up in a day.
@@ -141,6 +149,7 @@ impl Work {
             | Self::HandlePush { .. }
             | Self::ReconcileBills { .. }
             | Self::CheckUpload { .. }
+            | Self::EraseUser { .. }
             | Self::ForgetCached { .. } => 60,
         }
     }
@@ -319,6 +328,7 @@ mod tests {
             Work::SweepUploads { slot: 0 },
             Work::CheckUpload { upload: UploadId(1), asked: 2 },
             Work::RollUpDay { slot: 0 },
+            Work::EraseUser { user: UserId(1), pass: 1 },
         ];
         for work in all {
             let stored = serde_json::to_value(&work).expect("json");

@@ -15,6 +15,8 @@ pub mod address;
 pub mod audit;
 pub mod binding;
 pub mod cart;
+pub mod dossier;
+pub mod erasure;
 pub mod event;
 #[cfg(feature = "parquet")]
 pub mod export;
@@ -24,6 +26,7 @@ pub mod health;
 pub mod hot;
 pub mod idempotency;
 pub mod job;
+mod merge;
 pub mod metric;
 pub mod node;
 pub mod object;

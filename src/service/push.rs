@@ -23,6 +23,8 @@ use crate::{
     wechat::push::{Content, MediaEvent, Trade, TradeEvent},
 };
 
+/// Fields that say who a message is from, as WeChat names people. Nothing reads them, so they are not kept.
+const SENDERS: &[&str] = &["FromUserName", "openid"];
 /// Most characters of a name that are kept.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -55,7 +57,7 @@ pub async fn receive(app: &App, appid: &str, query: &PushQuery, body: &[u8]) -> 
         dedupe_key: message.dedupe_key,
         event: message.event.chars().take(NAME_CHARS_MAX).collect(),
         // What nobody reads is not kept: it may be what a user wrote.
-        content: if wanted { message.content.json() } else { String::new() },
+        content: if wanted { message.content.without(SENDERS).json() } else { String::new() },
         outcome: (!wanted).then(|| "ignored".to_owned()),
         received_ms: app.now(),
     };

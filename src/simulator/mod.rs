@@ -44,7 +44,7 @@ pub use record::{
     Account, Attempt, Callback, CallbackState, Message, Payment, Prepay, Refund, RefundStatus, TradeState, User,
 };
 pub use trade::Shipment;
-pub use user::NewUser;
+pub use user::{Encrypted, NewUser};
 pub use wechat::TokenCalls;
 
 use crate::model::time::Timestamp;

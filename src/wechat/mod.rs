@@ -11,6 +11,7 @@
 #[cfg(test)]
 mod desk;
 pub mod doctor;
+pub mod encrypted;
 mod error;
 mod login;
 pub mod meaning;
