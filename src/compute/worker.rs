@@ -165,6 +165,7 @@ async fn perform(app: App, claim: Claim, work: Work) -> Result<(), String> {
         Work::SweepUploads { .. } => service::upload::sweep(&app, &claim).await.map_err(told),
         Work::CheckUpload { upload, asked } => service::upload::ask(&app, &claim, upload, asked).await.map_err(told),
         Work::ImportVisits { slot } => service::visit::import(&app, &claim, slot).await.map_err(told),
+        Work::EraseUser { user, pass } => service::erasure::finish(&app, &claim, user, pass).await.map_err(told),
         Work::RollUpDay { slot } => service::figure::roll_up_due(&app, &claim, slot).await.map_err(told),
     }
 }

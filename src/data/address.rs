@@ -9,11 +9,18 @@ use crate::model::{
 
 statements! {
     HOLD = {
-        mysql: "SELECT id FROM users WHERE id = ? FOR UPDATE",
-        sqlite: "SELECT id FROM users WHERE id = ?",
+        mysql: "SELECT id FROM users WHERE id = ? AND state <> 'deleted' FOR UPDATE",
+        sqlite: "SELECT id FROM users WHERE id = ? AND state <> 'deleted'",
     };
     LIST = "SELECT id, sealed, is_default, created_ms FROM addresses WHERE user_id = ? ORDER BY is_default DESC, id DESC";
     FIND = "SELECT id, sealed, is_default, created_ms FROM addresses WHERE user_id = ? AND id = ?";
+    /// One statement for the address and for the lock on its owner.
+    FIND_HELD = {
+        mysql: "SELECT a.id, a.sealed, a.is_default, a.created_ms FROM addresses a JOIN users u ON u.id = a.user_id
+                WHERE a.user_id = ? AND a.id = ? AND u.state <> 'deleted' LOCK IN SHARE MODE",
+        sqlite: "SELECT a.id, a.sealed, a.is_default, a.created_ms FROM addresses a JOIN users u ON u.id = a.user_id
+                 WHERE a.user_id = ? AND a.id = ? AND u.state <> 'deleted'",
+    };
     COUNT = "SELECT COUNT(*) FROM addresses WHERE user_id = ?";
     INSERT = "INSERT INTO addresses (id, user_id, sealed, is_default, created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?)";
     UPDATE = "UPDATE addresses SET sealed = ?, is_default = ?, updated_ms = ? WHERE user_id = ? AND id = ?";
@@ -22,9 +29,10 @@ statements! {
 }
 
 /// Nobody else changes which addresses a buyer has until this session ends. Without it, two that are added at once would
-/// not see each other: `InnoDB` passes over a row whose insertion is not committed when it looks for rows to update.
-pub async fn hold(session: &mut Session, user: UserId) -> Result<(), Error> {
-    session.optional::<(UserId,)>(HOLD, (user,)).await.map(drop)
+/// not see each other: `InnoDB` passes over a row whose insertion is not committed when it looks for rows to update. `false`
+/// when the buyer is gone.
+pub async fn hold(session: &mut Session, user: UserId) -> Result<bool, Error> {
+    Ok(session.optional::<(UserId,)>(HOLD, (user,)).await?.is_some())
 }
 
 /// A buyer's addresses, the default one first.
@@ -34,6 +42,11 @@ pub async fn list(session: &mut Session, user: UserId) -> Result<Vec<StoredAddre
 /// One of a buyer's addresses.
 pub async fn find(session: &mut Session, user: UserId, id: AddressId) -> Result<Option<StoredAddress>, Error> {
     session.optional(FIND, (user, id)).await
+}
+/// One of a buyer's addresses, for an order: until the session ends the buyer does not go, nor the address. `None` also when
+/// the buyer is gone.
+pub async fn find_held(session: &mut Session, user: UserId, id: AddressId) -> Result<Option<StoredAddress>, Error> {
+    session.optional(FIND_HELD, (user, id)).await
 }
 /// How many a buyer has.
 pub async fn count(session: &mut Session, user: UserId) -> Result<i64, Error> {

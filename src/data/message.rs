@@ -45,6 +45,12 @@ statements! {
             WHERE appid = ? AND openid = ? AND template_id = ?";
     LEFT = "SELECT CASE WHEN told > confirmed THEN told - used ELSE confirmed - used END FROM message_consents
             WHERE appid = ? AND openid = ? AND template_id = ?";
+    LIST_CONSENTS = "SELECT c.appid, c.template_id, c.told, c.confirmed, c.used FROM message_consents c
+                     JOIN identities i ON i.appid = c.appid AND i.openid = c.openid WHERE i.user_id = ?
+                     ORDER BY c.appid, c.template_id";
+    LIST_OF = (select!("user_id = ? ORDER BY id DESC LIMIT 1000"));
+    /// Says that the account is there, and that it does not go before this session ends.
+    HOLD = "UPDATE identities SET messaging_until_ms = messaging_until_ms WHERE appid = ? AND openid = ?";
     TAKE_TURN = "UPDATE identities SET messaging_until_ms = ? WHERE appid = ? AND openid = ? AND messaging_until_ms <= ?";
     END_TURN = "UPDATE identities SET messaging_until_ms = 0 WHERE appid = ? AND openid = ? AND messaging_until_ms = ?";
 }
@@ -191,6 +197,34 @@ pub async fn left(session: &mut Session, consent: Consent<'_>) -> Result<i64, Er
     Ok(row.map_or(0, |(left,)| left))
 }
 
+/// What a person agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Agreed {
+    /// In which mini-program.
+    pub appid: String,
+    /// For which template.
+    pub template_id: String,
+    /// How often, as the mini-program told.
+    pub told: i64,
+    /// How often, as WeChat told.
+    pub confirmed: i64,
+    /// How often it was used.
+    pub used: i64,
+}
+/// What a person agreed to in all mini-programs.
+pub async fn list_consents(session: &mut Session, user: UserId) -> Result<Vec<Agreed>, Error> {
+    session.all(LIST_CONSENTS, (user,)).await
+}
+/// The latest 1,000 messages to a person.
+pub async fn list_of(session: &mut Session, user: UserId) -> Result<Vec<Message>, Error> {
+    session.all(LIST_OF, (user,)).await
+}
+
+/// Hold the account until this session ends, so that a consent is not written down for somebody who goes meanwhile;
+/// `false` when there is none.
+pub async fn hold(session: &mut Session, appid: &str, openid: &str) -> Result<bool, Error> {
+    Ok(session.execute(HOLD, (appid, openid)).await? == 1)
+}
 /// Take the turn to send to a person, until then at the latest; `false` while another has it, or when there is nobody.
 pub async fn take_turn(
     session: &mut Session,

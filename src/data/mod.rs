@@ -45,6 +45,7 @@ pub mod cache;
 pub mod call;
 pub mod cart;
 pub mod code;
+pub mod erasure;
 pub mod event;
 pub mod export;
 pub mod figure;
@@ -52,6 +53,7 @@ pub mod flag;
 pub mod idempotency;
 pub mod job;
 pub mod lease;
+pub mod merge;
 pub mod message;
 pub mod node;
 pub mod notice;
@@ -94,6 +96,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     cart::STATEMENTS,
     code::STATEMENTS,
     clock::STATEMENTS,
+    erasure::STATEMENTS,
     event::STATEMENTS,
     export::STATEMENTS,
     figure::STATEMENTS,
@@ -102,6 +105,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     job::STATEMENTS,
     lease::STATEMENTS,
     message::STATEMENTS,
+    merge::STATEMENTS,
     node::STATEMENTS,
     notice::STATEMENTS,
     order::STATEMENTS,

@@ -8,6 +8,7 @@ statements! {
     FIND_BY_KEY = "SELECT id FROM pushes WHERE dedupe_key = ?";
     INSERT = "INSERT INTO pushes (id, appid, dedupe_key, event, content, outcome, received_ms) VALUES (?, ?, ?, ?, ?, ?, ?)";
     HANDLE = "UPDATE pushes SET outcome = ? WHERE id = ? AND outcome IS NULL";
+    HANDLE_AND_BLANK = "UPDATE pushes SET outcome = ?, content = '' WHERE id = ? AND outcome IS NULL";
     PURGE = "DELETE FROM pushes WHERE outcome IS NOT NULL AND received_ms < ?";
 }
 
@@ -26,9 +27,10 @@ pub async fn insert(session: &mut Session, row: &Push) -> Result<bool, Error> {
     let values = (row.id, row.appid.as_str(), key, event, row.content.as_str(), outcome, row.received_ms);
     session.insert_new(INSERT, values).await
 }
-/// What came of it.
-pub async fn handle(session: &mut Session, id: PushId, outcome: &str) -> Result<bool, Error> {
-    Ok(session.execute(HANDLE, (outcome, id)).await? == 1)
+/// What came of it; what it said is blanked, if that is wanted.
+pub async fn handle(session: &mut Session, id: PushId, outcome: &str, blank: bool) -> Result<bool, Error> {
+    let statement = if blank { HANDLE_AND_BLANK } else { HANDLE };
+    Ok(session.execute(statement, (outcome, id)).await? == 1)
 }
 /// Forget what was handled and came before; how many there were.
 pub async fn purge(session: &mut Session, before: Timestamp) -> Result<u64, Error> {

@@ -2,7 +2,7 @@
 
 use super::{Error, Session};
 use crate::model::{
-    id::SignInId,
+    id::{SignInId, UserId},
     time::Timestamp,
     token::{Audience, SignIn},
 };
@@ -12,6 +12,8 @@ statements! {
             revoked_ms FROM sign_ins WHERE id = ?";
     INSERT = "INSERT INTO sign_ins (id, audience, holder_id, appid, openid, salt, generation, rotated_ms, created_ms,
               expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    LIST_OF = "SELECT id, audience, holder_id, appid, openid, salt, generation, rotated_ms, created_ms, expires_ms,
+               revoked_ms FROM sign_ins WHERE audience = 'buyer' AND holder_id = ? ORDER BY id";
     /// Only the holder of the current generation moves it on.
     ROTATE = "UPDATE sign_ins SET generation = generation + 1, rotated_ms = ?
               WHERE id = ? AND generation = ? AND revoked_ms IS NULL";
@@ -22,6 +24,10 @@ statements! {
 /// One signed-in device.
 pub async fn find(session: &mut Session, id: SignInId) -> Result<Option<SignIn>, Error> {
     session.optional(FIND, (id,)).await
+}
+/// A buyer's devices, also those that were signed out, the oldest first.
+pub async fn list_of(session: &mut Session, user: UserId) -> Result<Vec<SignIn>, Error> {
+    session.all(LIST_OF, (user,)).await
 }
 /// A new one.
 pub async fn insert(session: &mut Session, row: &SignIn) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use super::{Error, Session, Then};
 use crate::model::{
-    id::UploadId,
+    id::{UploadId, UserId},
     time::Timestamp,
     upload::{Owner, PENDING_MAX, Purpose, Upload, UploadState, Verdict},
 };
@@ -26,6 +26,7 @@ statements! {
     FIND_OF = (select!("owner = ? AND owner_id = ? AND id = ?"));
     FIND_BY_KEY = (select!("object_key = ? OR thumbnail_key = ?"));
     FIND_BY_TRACE = (select!("trace_id = ?"));
+    LIST_OF = (select!("owner = 'user' AND owner_id = ? AND id > ? ORDER BY id LIMIT ?"));
     LIST_HELD = (select!("verdict IN (?, ?) AND state = ? AND id < ? ORDER BY id DESC LIMIT ?"));
     SLOTS = "SELECT slot FROM uploads WHERE owner = ? AND owner_id = ? AND slot < ?";
     INSERT = "INSERT INTO uploads (id, owner, owner_id, slot, appid, purpose, content_type, draft_key, object_key, thumbnail_key,
@@ -69,6 +70,10 @@ pub async fn find_by_key(session: &mut Session, key: &str) -> Result<Option<Uplo
 /// The one about which WeChat was asked in this question.
 pub async fn find_by_trace(session: &mut Session, trace_id: &str) -> Result<Option<Upload>, Error> {
     session.optional(FIND_BY_TRACE, (trace_id,)).await
+}
+/// A buyer's after one, in whatever state, in order.
+pub async fn list_of(session: &mut Session, user: UserId, after: UploadId, limit: i64) -> Result<Vec<Upload>, Error> {
+    session.all(LIST_OF, (user, after, limit)).await
 }
 /// Those that staff must decide on, latest first.
 pub async fn list_held(session: &mut Session, before: i64, limit: i64) -> Result<Vec<Upload>, Error> {

@@ -17,6 +17,7 @@ mod cloud;
 mod csv;
 mod docs;
 mod door;
+mod dossier;
 mod event;
 mod extract;
 mod field;

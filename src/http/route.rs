@@ -1,8 +1,8 @@
 //! Every route, one screen an audience.
 
 use super::{
-    address, admin, callback, cart, docs, event, flag, health, limit, measure, message, object, openapi, order,
-    payment, problem::Problem, product, push, refund, scene, upload, user,
+    address, admin, callback, cart, docs, dossier, event, flag, health, limit, measure, message, object, openapi,
+    order, payment, problem::Problem, product, push, refund, scene, upload, user,
 };
 use crate::app::App;
 use axum::{Router, middleware::from_fn};
@@ -33,8 +33,10 @@ fn public() -> OpenApiRouter<App> {
 fn buyer() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(user::sign_out))
-        .routes(routes!(user::view, user::change))
+        .routes(routes!(user::view, user::change, user::remove))
+        .routes(routes!(dossier::export))
         .routes(limited(routes!(user::bind_phone)))
+        .routes(limited(routes!(user::bind_encrypted_phone)))
         .routes(routes!(cart::list))
         .routes(routes!(cart::put, cart::remove))
         .routes(routes!(address::list, address::add))

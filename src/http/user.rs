@@ -113,6 +113,20 @@ pub(super) struct BindPhone {
     code: String,
 }
 
+/// What the phone-number button gave an old client.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BindEncryptedPhone {
+    /// `e.detail.encryptedData` of `getPhoneNumber`, base64.
+    #[garde(length(min = 1, max = 4_096))]
+    #[schema(min_length = 1, max_length = 4_096)]
+    encrypted_data: String,
+    /// `e.detail.iv`, base64 of 16 bytes.
+    #[garde(length(min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64)]
+    iv: String,
+}
+
 /// Sign in with WeChat. The first time makes the person.
 #[utoipa::path(post, path = "/v1/login", operation_id = "user.sign_in", tag = "user", request_body = SignIn,
     responses((status = 200, body = SignedIn)))]
@@ -179,6 +193,19 @@ pub(super) async fn change(
     Ok(Json(service::user::change(&app, &buyer, &body.nickname, &body.avatar_url).await?.into()))
 }
 
+/// Delete my account (注销), for good. All that is personal goes: names, openids, phone number, addresses, pictures, cart, what
+/// was written to the shop; orders and money stay in the shop's books without it. Every sign-in ends at once, so the same
+/// request once more is answered 401: it is done. Whoever signs in again afterwards is somebody new.
+///
+/// 409 `user.orders_open` while something is under way: an order that waits for its money, is paid or on its way; a refund
+/// that is not decided or not paid out; a payment that is not settled.
+#[utoipa::path(delete, path = "/v1/me", operation_id = "user.remove", tag = "user", security(("buyer" = [])),
+    responses((status = 204)))]
+pub(super) async fn remove(State(app): State<App>, Buyer(buyer): Buyer) -> Result<StatusCode, Problem> {
+    service::erasure::remove(&app, &buyer).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Keep the phone number that the phone-number button stands for.
 #[utoipa::path(post, path = "/v1/me/phone", operation_id = "user.bind_phone", tag = "user", security(("buyer" = [])),
     request_body = BindPhone, responses((status = 200, body = UserView)))]
@@ -189,4 +216,19 @@ pub(super) async fn bind_phone(
 ) -> Result<Json<UserView>, Problem> {
     limit(&app, Limited::Phone, Caller::User(buyer.id.0)).await?;
     Ok(Json(service::user::bind_phone(&app, &buyer, &body.code).await?.into()))
+}
+
+/// Keep the phone number that a client gives sealed, as those before base library 2.21.2 do: `encryptedData` and `iv`. Sign in
+/// with `wx.login` before the button is pressed; what was sealed with a key from shortly before is opened too. Newer
+/// clients send the code instead.
+#[utoipa::path(post, path = "/v1/me/phone/encrypted", operation_id = "user.bind_encrypted_phone", tag = "user",
+    security(("buyer" = [])), request_body = BindEncryptedPhone, responses((status = 200, body = UserView)))]
+pub(super) async fn bind_encrypted_phone(
+    State(app): State<App>,
+    Buyer(buyer): Buyer,
+    Valid(body): Valid<BindEncryptedPhone>,
+) -> Result<Json<UserView>, Problem> {
+    limit(&app, Limited::Phone, Caller::User(buyer.id.0)).await?;
+    let BindEncryptedPhone { encrypted_data, iv } = &body;
+    Ok(Json(service::user::bind_encrypted_phone(&app, &buyer, iv, encrypted_data).await?.into()))
 }

@@ -6,7 +6,9 @@ use crate::model::{id::AddressId, time::Timestamp};
 pub const ADDRESSES_MAX: i64 = 20;
 
 /// A place and the person who takes the parcel. Kept sealed at rest.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, garde::Validate, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, garde::Validate, utoipa::ToSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     /// Who takes the parcel.

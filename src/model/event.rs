@@ -108,12 +108,15 @@ impl Event {
     }
     /// The part of the log that its source is in: FNV-1a over the bytes of the source, so that any program can say it.
     pub fn partition(&self) -> i64 {
-        let hash = self
-            .source
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-        i64::try_from(hash % PARTITIONS.unsigned_abs()).unwrap_or(0)
+        partition_of(&self.source)
     }
+}
+
+fn partition_of(source: &str) -> i64 {
+    let hash = source
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    i64::try_from(hash % PARTITIONS.unsigned_abs()).unwrap_or(0)
 }
 
 /// An event with its place in the log.
@@ -196,8 +199,20 @@ impl Report {
     }
 }
 
+/// A source that is nobody's, for events whose own must not be known any more: of the same partition, as all of a partition are.
+pub fn faceless(partition: i64) -> String {
+    let mut source = String::new();
+    for number in 0.. {
+        source = format!("gone-{number}");
+        if partition_of(&source) == partition {
+            break;
+        }
+    }
+    source
+}
+
 /// How a visitor is named: a person who signed in by its id, others by their installation.
-fn visitor(user: Option<UserId>, source: &str) -> String {
+pub fn visitor(user: Option<UserId>, source: &str) -> String {
     user.map_or_else(|| format!("s{source}"), |user| format!("u{user}"))
 }
 
@@ -281,6 +296,12 @@ mod tests {
         assert_eq!((kept(r#"{"a":[1]}"#), kept(r#"{"a":{}}"#)), (None, None));
         let long = |count| kept(&format!(r#"{{"a":"{}"}}"#, "x".repeat(count)));
         assert!(long(992).is_some_and(|text| text.len() == DETAIL_BYTES_MAX) && long(993).is_none());
+    }
+
+    #[test]
+    fn a_source_that_is_nobodys_stays_in_its_partition() {
+        let all: Vec<_> = (0..PARTITIONS).map(|partition| partition_of(&faceless(partition))).collect();
+        assert_eq!(all, (0..PARTITIONS).collect::<Vec<_>>());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::model::{
     hot::Hot,
-    id::{JobId, MessageId, OrderId, PrepayId, PushId, RefundId, UploadId},
+    id::{JobId, MessageId, OrderId, PrepayId, PushId, RefundId, UploadId, UserId},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -106,6 +106,13 @@ pub enum Work {
         /// How often it was asked before.
         asked: u32,
     },
+    /// Remove what a person who is gone has left in the store and in the log, and what came in while it went.
+    EraseUser {
+        /// Who.
+        user: UserId,
+        /// How often it was done before.
+        pass: u32,
+    },
     /// Make the figures of the days before.
     RollUpDay {
         /// Twenty past midnight in Shanghai of the day after them, in milliseconds since 1970: one job a day over all nodes.
@@ -138,6 +145,7 @@ impl Work {
             Self::CheckUpload { .. } => "check_upload",
             Self::RollUpDay { .. } => "roll_up_day",
             Self::ImportVisits { .. } => "import_visits",
+            Self::EraseUser { .. } => "erase_user",
         }
     }
     /// How often it may fail before it is dead. Money is not given up in a day; news that is an hour old is none.
@@ -154,6 +162,7 @@ impl Work {
             | Self::HandlePush { .. }
             | Self::ReconcileBills { .. }
             | Self::CheckUpload { .. }
+            | Self::EraseUser { .. }
             | Self::ForgetCached { .. } => 60,
         }
     }
@@ -337,6 +346,7 @@ mod tests {
             Work::CheckUpload { upload: UploadId(1), asked: 2 },
             Work::RollUpDay { slot: 0 },
             Work::ImportVisits { slot: 0 },
+            Work::EraseUser { user: UserId(1), pass: 1 },
         ];
         for work in all {
             let stored = serde_json::to_value(&work).expect("json");

@@ -67,6 +67,8 @@ refusals! {
     pub enum NoticeRefusal {
         /// No such callback.
         NotFound = Missing, "notice.not_found", "no such callback";
+        /// The person whom it was about has gone, and its content went along.
+        Erased = Conflict, "notice.erased", "its content was removed with the account that it was about";
         /// Neither the present nor the previous `APIv3` key opens it.
         Sealed = Conflict, "notice.sealed", "neither the present nor the previous APIv3 key opens it";
     }

@@ -146,6 +146,17 @@ pub struct PaymentFact {
 }
 
 impl PaymentFact {
+    /// The same of another payer. Where the payer is not known any more, because the person has gone, it is the empty text
+    /// in our rows, and what WeChat still says is held against that.
+    #[must_use]
+    pub fn of_payer(&self, openid: &str) -> Self {
+        Self { openid: openid.to_owned(), ..self.clone() }
+    }
+    /// The same as the rows know it: of nobody, where they know no payer any more.
+    #[must_use]
+    pub fn known_to(&self, openid: &str) -> Self {
+        if openid.is_empty() { self.of_payer("") } else { self.clone() }
+    }
     /// Whether two statements speak of the same money; how we learned of it, and when, does not matter.
     pub fn same_figures(&self, other: &Self) -> bool {
         let figures = |fact: &Self| {

@@ -99,6 +99,11 @@ impl Refund {
     pub fn picture_urls(&self) -> Vec<String> {
         self.pictures.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
+    /// The same without what the buyer says and shows: for what outlives the buyer.
+    #[must_use]
+    pub fn impersonal(&self) -> Self {
+        Self { reason: String::new(), pictures: None, ..self.clone() }
+    }
     /// Whether it counts against what the order was paid.
     pub fn is_of_order(&self) -> bool {
         matches!(self.cause, RefundCause::Buyer | RefundCause::Staff)

@@ -13,6 +13,8 @@ word_enum! {
         Active = "active",
         /// May not: staff said so.
         Disabled = "disabled",
+        /// Is gone. Nothing is known of it any more; the row is a name for the orders and figures that stay.
+        Deleted = "deleted",
     }
 }
 
@@ -50,6 +52,29 @@ pub struct Identity {
     pub openid: String,
 }
 
+/// An account as the person behind it sees it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Seen {
+    /// The mini-program.
+    pub appid: String,
+    /// The person in that mini-program.
+    pub openid: String,
+    /// First sign-in.
+    pub created_ms: Timestamp,
+    /// Last sign-in.
+    pub seen_ms: Timestamp,
+}
+
+/// A name of WeChat's by its first and last four characters: enough to tell two apart, not enough to be used.
+pub fn shortened(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= 12 {
+        return "…".to_owned();
+    }
+    let (head, tail) = (&letters[..4], &letters[letters.len() - 4..]);
+    head.iter().chain(&['…']).chain(tail).collect()
+}
+
 /// WeChat's name for a person in one mini-program: visible ASCII without spaces, up to 64 characters.
 ///
 /// A space at the end would make two people one in MySQL, whose comparison pads.
@@ -64,6 +89,10 @@ refusals! {
         AppUnknown = Invalid, "user.app_unknown", "this appid is not configured here";
         /// Used, expired or of another mini-program: call `wx.login` again.
         CodeInvalid = Invalid, "wechat.code_invalid", "WeChat does not accept this code; ask for a new one";
+        /// None of the keys of this account opens it: sign in with `wx.login` before the button is pressed, not after.
+        DataInvalid = Invalid, "wechat.data_invalid", "this does not open as a phone number of this account; sign in, then ask again";
+        /// It was sealed more than ten minutes ago.
+        DataStale = Invalid, "wechat.data_stale", "this was made too long ago; ask again";
         /// WeChat considers the person high risk.
         Risky = Forbidden, "wechat.user_blocked", "WeChat has blocked this user";
         /// WeChat's quota for this call is used up.
@@ -76,6 +105,9 @@ refusals! {
         AvatarNotFound = Invalid, "user.avatar_not_found", "upload the picture first: this is none of yours";
         /// WeChat would not have it shown.
         NicknameRefused = Invalid, "user.nickname_refused", "WeChat advises against this name; choose another";
+        /// Something is under way that needs the person.
+        OrdersOpen = Conflict, "user.orders_open",
+            "an order, a refund or a payment of this account is under way; the account can go when it has ended";
         /// The number belongs to another person.
         PhoneTaken = Conflict, "user.phone_taken", "this phone number belongs to another account";
     }
@@ -92,6 +124,7 @@ impl Refusal for UserRefusal {
         match self {
             Self::AppUnknown => Some("/appid".to_owned()),
             Self::CodeInvalid => Some("/code".to_owned()),
+            Self::DataInvalid | Self::DataStale => Some("/encrypted_data".to_owned()),
             Self::AvatarNotFound => Some("/avatar_url".to_owned()),
             Self::NicknameRefused => Some("/nickname".to_owned()),
             _ => None,
@@ -102,6 +135,12 @@ impl Refusal for UserRefusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shortened_name_opens_nothing() {
+        assert_eq!(shortened("oGZUI0egBJY1zhBYw2KhdUfwVJJE"), "oGZU…VJJE");
+        assert_eq!((shortened("oGZUI0egBJY1").as_str(), shortened("").as_str()), ("…", "…"));
+    }
 
     #[test]
     fn an_openid_admits_no_space() {

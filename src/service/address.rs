@@ -54,7 +54,9 @@ pub async fn list(app: &App, user: UserId) -> Result<Vec<Entry>, Error<AddressRe
 pub async fn add(app: &App, user: UserId, address: &Address, is_default: bool) -> Result<Entry, Error<AddressRefusal>> {
     attempt(|| async {
         let mut session = app.database.write().await?;
-        data::address::hold(&mut session, user).await?;
+        if !data::address::hold(&mut session, user).await? {
+            return Err(AddressRefusal::NotFound.into());
+        }
         let count = data::address::count(&mut session, user).await?;
         if count >= ADDRESSES_MAX {
             return Err(AddressRefusal::TooMany.into());
@@ -83,7 +85,9 @@ pub async fn change(
 ) -> Result<Entry, Error<AddressRefusal>> {
     attempt(|| async {
         let mut session = app.database.write().await?;
-        data::address::hold(&mut session, user).await?;
+        if !data::address::hold(&mut session, user).await? {
+            return Err(AddressRefusal::NotFound.into());
+        }
         let stored = data::address::find(&mut session, user, id).await?.ok_or(AddressRefusal::NotFound)?;
         let row = StoredAddress { sealed: seal(app, &place(id), address), is_default, ..stored };
         if !data::address::update(&mut session, user, &row, app.now()).await? {

@@ -1,9 +1,13 @@
 //! Changes by staff: the only way for them to a writable session, and it leaves a row in the audit chain.
+//!
+//! The rows are a chain of hashes and cannot be blanked when a person goes. So what names a person never enters them: callers
+//! leave out openids, what buyers write, pictures and the numbers of parcels. What happened to which thing is enough to find
+//! the rest in the rows while it is there.
 
 use crate::{
     app::App,
     data::{self, Session, audit::AuditRow},
-    model::refusal::Refusal,
+    model::{id::StaffId, refusal::Refusal},
     service::{Error, staff::Clerk},
 };
 use aws_lc_rs::digest;
@@ -48,24 +52,48 @@ impl Act {
         target: &str,
         detail: &impl Serialize,
     ) -> Result<(), Error<R>> {
-        let (seq, prev_hash) = data::audit::step(&mut self.session).await?;
-        let mut row = AuditRow {
-            seq,
-            at_ms: app.now(),
-            staff_id: clerk.id,
-            ip: clerk.ip.clone(),
-            action: action.to_owned(),
-            target: target.to_owned(),
-            detail: serde_json::to_string(detail).unwrap_or_default(),
-            request_id: clerk.request_id.clone(),
-            prev_hash,
-            hash: String::new(),
-        };
-        row.hash = hash(&row);
-        data::audit::insert(&mut self.session, &row).await?;
+        write(app, &mut self.session, (clerk.id, &clerk.ip, &clerk.request_id), (action, target), detail).await?;
         self.session.commit().await?;
         Ok(())
     }
+}
+
+/// Nobody of the staff.
+const NOBODY: StaffId = StaffId(0);
+
+/// Write down what a person did to its own account, in the session of it: staff 0, from nowhere.
+pub async fn note(
+    app: &App,
+    session: &mut Session,
+    action: &str,
+    target: &str,
+    detail: &impl Serialize,
+) -> Result<(), data::Error> {
+    write(app, session, (NOBODY, "", ""), (action, target), detail).await
+}
+
+async fn write(
+    app: &App,
+    session: &mut Session,
+    (staff_id, ip, request_id): (StaffId, &str, &str),
+    (action, target): (&str, &str),
+    detail: &impl Serialize,
+) -> Result<(), data::Error> {
+    let (seq, prev_hash) = data::audit::step(session).await?;
+    let mut row = AuditRow {
+        seq,
+        at_ms: app.now(),
+        staff_id,
+        ip: ip.to_owned(),
+        action: action.to_owned(),
+        target: target.to_owned(),
+        detail: serde_json::to_string(detail).unwrap_or_default(),
+        request_id: request_id.to_owned(),
+        prev_hash,
+        hash: String::new(),
+    };
+    row.hash = hash(&row);
+    data::audit::insert(session, &row).await
 }
 
 /// Hash of a row with the hash before it: SHA-256 over its fields as a JSON array.

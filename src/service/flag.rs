@@ -6,6 +6,7 @@ use crate::{
     model::flag::{AppVersion, FLAGS_MAX, Flag, FlagChange, FlagName, FlagRefusal, FlagRule, Who},
     service::{Error, Fault, attempt, audit, staff::Clerk, token::Buyer},
 };
+use serde_json::Value;
 
 /// Most changes that a history shows.
 const CHANGES_MAX: i64 = 100;
@@ -95,9 +96,18 @@ async fn put_once(
         changed_ms: flag.changed_ms,
     };
     data::flag::insert_change(&mut act, &change).await?;
-    let detail = (before.map(|flag| flag.rule), &flag.rule);
+    let detail = (before.map(|flag| audited(&flag.rule)), audited(&flag.rule));
     act.commit::<FlagRefusal>(app, clerk, "flag.put", &format!("flag:{}", flag.name), &detail).await?;
     Ok(flag)
+}
+
+/// A rule for the audit: how many people it names, and not who they are.
+fn audited(rule: &str) -> Value {
+    let mut rule: Value = serde_json::from_str(rule).unwrap_or_default();
+    if let Some(openids) = rule.get_mut("openids") {
+        *openids = openids.as_array().map_or(0, Vec::len).into();
+    }
+    rule
 }
 
 /// Take a flag away: it is off for everybody.
@@ -115,5 +125,5 @@ async fn remove_once(app: &App, clerk: &Clerk, name: &FlagName) -> Result<(), Er
     data::flag::remove(&mut act, name.as_str()).await?;
     let change = FlagChange { name: before.name, version, rule: None, staff_id: clerk.id, changed_ms: app.now() };
     data::flag::insert_change(&mut act, &change).await?;
-    act.commit(app, clerk, "flag.remove", &format!("flag:{}", change.name), &before.rule).await
+    act.commit(app, clerk, "flag.remove", &format!("flag:{}", change.name), &audited(&before.rule)).await
 }

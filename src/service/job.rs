@@ -96,6 +96,7 @@ pub fn subject(work: &Work) -> String {
         Work::HandlePush { push } => push.0,
         Work::SendMessage { message } => message.0,
         Work::CheckUpload { upload, .. } => upload.0,
+        Work::EraseUser { user, .. } => user.0,
         // Not one thing but one change: `service::hot` enqueues it without a key.
         Work::ForgetCached { hot } => {
             let names = hot.iter().map(|hot| format!(":{}:{}", hot.namespace, hot.name.as_deref().unwrap_or("*")));

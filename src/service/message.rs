@@ -52,7 +52,8 @@ pub(super) async fn announce(
     occasion: Occasion,
     subject: i64,
 ) -> Result<(), Fault> {
-    if app.config.messages.template(&order.appid, occasion).is_none() {
+    // Whoever has gone has no name any more.
+    if order.openid.is_empty() || app.config.messages.template(&order.appid, occasion).is_none() {
         return Ok(());
     }
     let row = Message {
@@ -146,20 +147,25 @@ async fn prepare(app: &App, claim: &Claim, id: MessageId) -> Result<Option<Prepa
         }
     };
     let consent = Consent { appid: &order.appid, openid: &order.openid, template_id: &template.template_id };
+    // Longer than a call can take, its token included; a node that dies keeps nobody waiting for longer.
+    let turn = now.plus(Duration::from_millis(app.config.wechat.timeout_ms) * 4);
+    if !data::message::take_turn(&mut session, consent.appid, consent.openid, turn, now).await? {
+        if data::message::hold(&mut session, consent.appid, consent.openid).await? {
+            return over(session, claim, &again(now.plus(TURN_POLL)), now).await;
+        }
+        let ending = Ending { state: MessageState::Unfit, code: Some("user"), cause: None, msgid: None };
+        data::message::finish(&mut session, id, message.state, ending, now).await?;
+        return over(session, claim, &Next::Done, now).await;
+    }
     let until = message.created_ms.plus(PATIENCE);
     if !data::message::use_one(&mut session, consent, now).await? {
+        data::message::end_turn(&mut session, consent.appid, consent.openid, turn).await?;
         if now < until {
             return over(session, claim, &again(until), now).await;
         }
         let ending = Ending { state: MessageState::Unsubscribed, code: None, cause: None, msgid: None };
         data::message::finish(&mut session, id, message.state, ending, now).await?;
         return over(session, claim, &Next::Done, now).await;
-    }
-    // Longer than a call can take, its token included; a node that dies keeps nobody waiting for longer.
-    let turn = now.plus(Duration::from_millis(app.config.wechat.timeout_ms) * 4);
-    if !data::message::take_turn(&mut session, consent.appid, consent.openid, turn, now).await? {
-        drop(session);
-        return job::end_alone(app, claim, &again(now.plus(TURN_POLL))).await.map(|()| None);
     }
     let content = serde_json::to_string(&texts).unwrap_or_default();
     if !data::message::start(&mut session, id, &template.template_id, &content).await? {
@@ -233,7 +239,8 @@ async fn conclude(app: &App, claim: &Claim, prepared: &Prepared, verdict: &Messa
     let (mut session, now) = (app.database.write().await?, app.now());
     let Prepared { message, openid, turn, .. } = prepared;
     let id = message.id;
-    // The consent before the turn before the message, as when they were taken.
+    // The turn before the consent before the message, as when they were taken.
+    data::message::end_turn(&mut session, &message.appid, openid, *turn).await?;
     match verdict {
         MessageVerdict::Unsubscribed(_) => drop(data::message::void(&mut session, prepared.consent(), now).await?),
         MessageVerdict::Later(..) | MessageVerdict::Refused(..) => {
@@ -241,7 +248,6 @@ async fn conclude(app: &App, claim: &Claim, prepared: &Prepared, verdict: &Messa
         }
         MessageVerdict::Sent(_) | MessageVerdict::Unknown(..) => {}
     }
-    data::message::end_turn(&mut session, &message.appid, openid, *turn).await?;
     let last = claim.attempt >= Work::SendMessage { message: id }.attempts_max();
     let (state, code, cause) = match verdict {
         MessageVerdict::Sent(_) => (MessageState::Sent, None, None),
@@ -292,6 +298,9 @@ pub async fn consent(app: &App, buyer: &Buyer, answers: &BTreeMap<String, String
     }
     attempt(|| async {
         let (mut session, now) = (app.database.write().await?, app.now());
+        if !data::message::hold(&mut session, &buyer.appid, &buyer.openid).await? {
+            return Ok(());
+        }
         for template_id in &agreed {
             let consent = Consent { appid: &buyer.appid, openid: &buyer.openid, template_id };
             if !data::message::tell(&mut session, consent, now).await? {
@@ -330,6 +339,9 @@ pub(super) async fn hear(
     let openid = content.text("FromUserName").unwrap_or_default();
     match event {
         SubscribeEvent::Answered(answers) => {
+            if !data::message::hold(session, appid, &openid).await? {
+                return Ok(Heard::Done("foreign"));
+            }
             for (template_id, _) in answers.iter().filter(|(_, answer)| *answer == Answer::Accept) {
                 if !data::message::confirm(session, Consent { appid, openid: &openid, template_id }, now).await? {
                     return Err(Fault::contended("another first consent"));

@@ -16,6 +16,8 @@ pub mod audit;
 pub mod binding;
 pub mod cart;
 pub mod code;
+pub mod dossier;
+pub mod erasure;
 pub mod event;
 #[cfg(feature = "parquet")]
 pub mod export;
@@ -25,6 +27,7 @@ pub mod health;
 pub mod hot;
 pub mod idempotency;
 pub mod job;
+mod merge;
 pub mod message;
 pub mod metric;
 pub mod node;

@@ -85,8 +85,11 @@ fn address_place(id: OrderId) -> String {
     format!("orders.address:{id}")
 }
 
-/// Where an order goes.
+/// Where an order goes; nowhere when its buyer is gone.
 pub(super) fn destination(app: &App, order: &Order) -> Result<Address, Fault> {
+    if order.address_sealed.is_empty() {
+        return Ok(Address::default());
+    }
     address::unseal(app, &address_place(order.id), &order.address_sealed)
 }
 
@@ -102,7 +105,9 @@ async fn place_once(app: &App, buyer: &Buyer, intent: &Intent, ask: &Ask) -> Res
     // What was answered before counts, whatever has become of the goods and the address since.
     let answered = match &composed {
         Ok(bought) => intent.replay_or_keep::<_, OrderRefusal>(&mut session, bought, app.now()).await?,
-        Err(_) => intent.replay(&mut session, app.now()).await?,
+        // What comes after a lost race would last without the rest: the transaction is over.
+        Err(Error::Fault(_)) => None,
+        Err(Error::Refused(_)) => intent.replay(&mut session, app.now()).await?,
     };
     if let Some(bought) = answered {
         session.commit().await?;
@@ -138,7 +143,7 @@ async fn compose(app: &App, session: &mut Session, buyer: &Buyer, ask: &Ask) -> 
     if ask.expected_total.is_some_and(|seen| seen != quoted.total) {
         return Err(OrderRefusal::PriceChanged { total: quoted.total }.into());
     }
-    let stored = data::address::find(session, buyer.id, ask.address_id).await?;
+    let stored = data::address::find_held(session, buyer.id, ask.address_id).await?;
     let address = address::open(app, &stored.ok_or(OrderRefusal::AddressMissing)?)?.address;
     let order = draft(app, buyer, ask, &quoted, &address, minutes(snapshot.live.order.unpaid_minutes));
     Ok(Bought { order, lines: quoted.lines })

@@ -24,6 +24,9 @@ use crate::{
     wechat::push::{Content, MediaEvent, SubscribeEvent, Trade, TradeEvent},
 };
 
+/// Fields that say who a message is from, as WeChat names people. Only what is about consents reads them, and is blanked
+/// when it is done; of the others they are not kept.
+const SENDERS: &[&str] = &["FromUserName", "openid"];
 /// Most characters of a name that are kept.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -56,7 +59,11 @@ pub async fn receive(app: &App, appid: &str, query: &PushQuery, body: &[u8]) -> 
         dedupe_key: message.dedupe_key,
         event: message.event.chars().take(NAME_CHARS_MAX).collect(),
         // What nobody reads is not kept: it may be what a user wrote.
-        content: if wanted { message.content.json() } else { String::new() },
+        content: match wanted {
+            true if names_its_user(&message.event) => message.content.json(),
+            true => message.content.without(SENDERS).json(),
+            false => String::new(),
+        },
         outcome: (!wanted).then(|| "ignored".to_owned()),
         received_ms: app.now(),
     };
@@ -68,6 +75,10 @@ pub async fn receive(app: &App, appid: &str, query: &PushQuery, body: &[u8]) -> 
         }
         Err(error) => PushAnswer::Fault(error),
     }
+}
+
+fn names_its_user(event: &str) -> bool {
+    SubscribeEvent::NAMES.contains(&event)
 }
 
 /// Whether something is done about such a message.
@@ -99,7 +110,9 @@ pub async fn handle(app: &App, claim: &Claim, id: PushId) -> Result<(), Error<Ne
         let mut next = Next::Done;
         if let Some(push) = push {
             match carry_out(app, &mut session, &push).await? {
-                Carried::Out(outcome) => drop(data::push::handle(&mut session, id, outcome).await?),
+                Carried::Out(outcome) => {
+                    data::push::handle(&mut session, id, outcome, names_its_user(&push.event)).await?;
+                }
                 Carried::Later(at) => next = Next::Again(Work::HandlePush { push: id }, at),
             }
         }

@@ -87,7 +87,7 @@ async fn refund_once(app: &App, clerk: &Clerk, fact: &PaymentFact) -> Result<Sus
     data::payment::pay_prepay(&mut act, prepay.id).await?;
     payment::give_back(app, &mut act, fact, &order, RefundCause::Suspense).await?;
     release(app, &mut act, Some(order.id)).await?;
-    commit(app, act, clerk, "suspense.refund", transaction_id, fact).await
+    commit(app, act, clerk, "suspense.refund", transaction_id, &fact.of_payer("")).await
 }
 
 /// Ask WeChat again and judge anew: what was mended since may let it be put to its order.
@@ -110,7 +110,7 @@ async fn retry_once(app: &App, clerk: &Clerk, fact: &PaymentFact) -> Result<Susp
         data::suspense::sign(&mut act, transaction_id, clerk.id).await?;
         release(app, &mut act, row.order_id).await?;
     }
-    commit(app, act, clerk, "suspense.retry", transaction_id, &(outcome.word(), fact)).await
+    commit(app, act, clerk, "suspense.retry", transaction_id, &(outcome.word(), fact.of_payer(""))).await
 }
 
 /// It is none of ours: money of another system under the same merchant, or a statement that WeChat does not stand by.

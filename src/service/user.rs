@@ -9,8 +9,18 @@ use crate::{
         upload::{Owner, Purpose},
         user::{Identity, User, UserRefusal, UserState, is_openid},
     },
-    service::{Error, Fault, attempt, token, token::Buyer, upload},
-    wechat::{self, ErrorKind, LoginSession, Secret, security::Suggestion},
+    service::{
+        Error, Fault, attempt,
+        hot::{self, Mark},
+        merge,
+        token::{self, Buyer},
+        upload,
+    },
+    wechat::{
+        self, ErrorKind, LoginSession, Phone, Secret,
+        encrypted::{self, DataError},
+        security::Suggestion,
+    },
 };
 
 /// A person as it sees itself.
@@ -71,36 +81,30 @@ fn refused(error: wechat::Error) -> Error<UserRefusal> {
 
 async fn sign_in_once(app: &App, known: Known<'_>) -> Result<(Profile, Tokens), Error<UserRefusal>> {
     let mut session = app.database.write().await?;
-    let user = recognise(app, &mut session, known).await?;
+    let (user, merged) = recognise(app, &mut session, known).await?;
     if user.state == UserState::Disabled {
         return Err(UserRefusal::Disabled.into());
     }
     let tokens = token::issue(app, &mut session, Audience::Buyer, user.id.0, known.appid, known.openid).await?;
     session.commit().await?;
+    if let Some(mark) = merged {
+        hot::forget(app, mark).await;
+    }
     app.ingest.facts.notify_one();
     Ok((profile_of(app, user)?, tokens))
 }
 
 /// Whose identity this is; a new person when nobody's. Two first sign-ins at once meet in a unique key, and the loser
-/// runs again and finds the winner's.
-async fn recognise(app: &App, session: &mut Session, login: Known<'_>) -> Result<User, Fault> {
+/// runs again and finds the winner's. Where it turns out that another is the same person, the two become one; then there is
+/// something to forget after the commit.
+async fn recognise(app: &App, session: &mut Session, login: Known<'_>) -> Result<(User, Option<Mark>), Fault> {
     let (now, Known { appid, openid, unionid, session_key }) = (app.now(), login);
-    let sealed = |id: IdentityId, key: &str| app.vault.seal(&format!("identities.session_key:{id}"), key.as_bytes());
-    if let Some(Account { identity_id, mut user }) = data::user::find_account(session, appid, openid).await? {
-        match session_key {
-            Some(key) => {
-                data::user::see_identity(session, identity_id, &sealed(identity_id, key.expose()), now).await?;
-            }
-            None => data::user::meet_identity(session, identity_id, now).await?,
-        }
-        if let (Some(unionid), None) = (unionid, &user.unionid)
-            && data::user::find_by_unionid(session, unionid).await?.is_none()
-            && data::user::join_union(session, user.id, unionid, now).await?
-        {
-            user.unionid = Some(unionid.to_owned());
-            user.version += 1;
-        }
-        return Ok(user);
+    if let Some(account) = data::user::find_account_held(session, appid, openid).await? {
+        keep_key(app, session, &account, session_key).await?;
+        return match unionid.filter(|_| account.user.unionid.is_none()) {
+            Some(unionid) => join(app, session, account.user, unionid).await,
+            None => Ok((account.user, None)),
+        };
     }
     let same_person = match unionid {
         Some(unionid) => data::user::find_by_unionid(session, unionid).await?,
@@ -116,11 +120,68 @@ async fn recognise(app: &App, session: &mut Session, login: Known<'_>) -> Result
     let id = app.ids.next(IdentityId);
     let identity = Identity { id, user_id: user.id, appid: appid.to_owned(), openid: openid.to_owned() };
     let key = session_key.map_or("", Secret::expose);
-    data::user::insert_identity(session, &identity, &sealed(id, key), now).await?;
-    Ok(user)
+    data::user::insert_identity(session, &identity, &app.vault.seal(&key_place(id), key.as_bytes()), now).await?;
+    Ok((user, None))
 }
 
-fn phone_place(id: UserId) -> String {
+/// WeChat tells the unionid of a person who had none: it is this person's from now on, or another's who is the same.
+async fn join(app: &App, session: &mut Session, mut user: User, unionid: &str) -> Result<(User, Option<Mark>), Fault> {
+    match data::user::find_by_unionid(session, unionid).await? {
+        // Nobody gets around being disabled; the sign-in is refused.
+        Some(other) if other.state == UserState::Disabled => Ok((other, None)),
+        Some(_) if user.state == UserState::Disabled => Ok((user, None)),
+        Some(other) => {
+            let (user, mark) = merge::merge(app, session, user, other, unionid).await?;
+            Ok((user, Some(mark)))
+        }
+        None => {
+            if data::user::join_union(session, user.id, unionid, app.now()).await? {
+                user.unionid = Some(unionid.to_owned());
+                user.version += 1;
+            }
+            Ok((user, None))
+        }
+    }
+}
+
+fn key_place(id: IdentityId) -> String {
+    format!("identities.session_key:{id}")
+}
+
+fn earlier_keys_place(id: IdentityId) -> String {
+    format!("identities.earlier_keys:{id}")
+}
+
+/// Most keys of an account that are kept besides the present one. WeChat knows one at a time, but answers of logins at the same
+/// time come in any order, and what a client sealed with the key of one may come after another.
+const EARLIER_KEYS_MAX: usize = 16;
+
+/// The keys of an account, the latest first.
+fn keys_of(app: &App, account: &Account) -> Vec<String> {
+    let id = account.identity_id;
+    let present = app.vault.open(&key_place(id), &account.session_key_sealed);
+    let earlier = account.earlier_keys_sealed.as_ref().and_then(|keys| app.vault.open(&earlier_keys_place(id), keys));
+    let mut keys: Vec<_> = present.and_then(|key| String::from_utf8(key).ok()).into_iter().collect();
+    keys.extend(earlier.and_then(|keys| serde_json::from_slice::<Vec<String>>(&keys).ok()).unwrap_or_default());
+    keys.retain(|key| !key.is_empty());
+    keys
+}
+
+/// Keep the key of a sign-in, and some of those before.
+async fn keep_key(app: &App, session: &mut Session, account: &Account, key: Option<&Secret>) -> Result<(), Fault> {
+    let (id, mut earlier) = (account.identity_id, keys_of(app, account));
+    let Some(key) = key.map(Secret::expose).filter(|key| earlier.first().map(String::as_str) != Some(key)) else {
+        return Ok(data::user::meet_identity(session, id, app.now()).await?);
+    };
+    earlier.retain(|known| known != key);
+    earlier.truncate(EARLIER_KEYS_MAX);
+    let earlier = serde_json::to_vec(&earlier).map_err(|error| Fault::broken(error.to_string()))?;
+    let present = app.vault.seal(&key_place(id), key.as_bytes());
+    let earlier = app.vault.seal(&earlier_keys_place(id), &earlier);
+    Ok(data::user::see_identity(session, id, (&present, &earlier), app.now()).await?)
+}
+
+pub(super) fn phone_place(id: UserId) -> String {
     format!("users.phone:{id}")
 }
 
@@ -137,7 +198,8 @@ fn profile_of(app: &App, user: User) -> Result<Profile, Fault> {
 /// The person behind a token.
 pub async fn view(app: &App, buyer: &Buyer) -> Result<Profile, Error<UserRefusal>> {
     let mut session = app.database.read().await?;
-    let user = data::user::find(&mut session, buyer.id).await?.ok_or(UserRefusal::NotFound)?;
+    let user = data::user::find(&mut session, buyer.id).await?;
+    let user = user.filter(|user| user.state != UserState::Deleted).ok_or(UserRefusal::NotFound)?;
     drop(session);
     Ok(profile_of(app, user)?)
 }
@@ -183,6 +245,30 @@ async fn check_name(app: &App, buyer: &Buyer, nickname: &str) -> Result<(), Erro
 /// Exchange a code of the phone-number button, and keep the number with the person who sent it.
 pub async fn bind_phone(app: &App, buyer: &Buyer, code: &str) -> Result<Profile, Error<UserRefusal>> {
     let phone = app.wechat.phone_number(&buyer.appid, code).await.map_err(refused)?;
+    keep_phone(app, buyer, &phone).await
+}
+
+/// Open what the phone-number button gave as `encryptedData` with the keys of the sender's account, and keep the number. The
+/// keys never leave the server.
+pub async fn bind_encrypted_phone(
+    app: &App,
+    buyer: &Buyer,
+    iv: &str,
+    data: &str,
+) -> Result<Profile, Error<UserRefusal>> {
+    let mut session = app.database.read().await?;
+    let account = data::user::find_account(&mut session, &buyer.appid, &buyer.openid).await?;
+    drop(session);
+    let account = account.filter(|account| account.user.id == buyer.id).ok_or(UserRefusal::NotFound)?;
+    let phone = encrypted::phone(&keys_of(app, &account), (iv, data), &buyer.appid, app.now());
+    let phone = phone.map_err(|error| match error {
+        DataError::Stale => UserRefusal::DataStale,
+        DataError::Form | DataError::Sealed | DataError::Content | DataError::AppDiffers => UserRefusal::DataInvalid,
+    })?;
+    keep_phone(app, buyer, &phone).await
+}
+
+async fn keep_phone(app: &App, buyer: &Buyer, phone: &Phone) -> Result<Profile, Error<UserRefusal>> {
     let number = format!("+{}{}", phone.country_code, phone.number);
     let sealed = app.vault.seal(&phone_place(buyer.id), number.as_bytes());
     let index = app.vault.index("users.phone", &number);

@@ -4,7 +4,7 @@
 //! that a browser sends from another site are refused, so that no web page can press the buttons.
 
 use super::{
-    Callback, Error, NewUser, PushTarget, Simulator, Trick,
+    Callback, Encrypted, Error, NewUser, PushTarget, Simulator, Trick,
     cashier::Invocation,
     faults::Settings,
     notice::Manner,
@@ -46,6 +46,7 @@ pub(super) fn routes() -> Router<Simulator> {
         .route("/_simulator/api/users/{id}/phone_code", post(phone_code))
         .route("/_simulator/api/users/{id}/subscriptions", post(subscribe))
         .route("/_simulator/api/scan", post(scan))
+        .route("/_simulator/api/users/{id}/encrypted_phone", post(encrypted_phone))
         .route("/_simulator/api/cashier", post(open_cashier).get(find_prepay))
         .route("/_simulator/api/payments/{out_trade_no}/{act}", post(act_on_payment))
         .route("/_simulator/api/refunds/{out_refund_no}/{act}", post(act_on_refund))
@@ -144,6 +145,14 @@ struct Scanned {
 /// Which page a code opens, with what.
 async fn scan(State(simulator): State<Simulator>, Json(scanned): Json<Scanned>) -> Result<Json<Scene>, Error> {
     simulator.scan(&scanned.appid, &scanned.scene).map(Json)
+}
+
+async fn encrypted_phone(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    Json(app): Json<InApp>,
+) -> Result<Json<Encrypted>, Error> {
+    simulator.encrypted_phone(&app.appid, &id).map(Json)
 }
 
 async fn open_cashier(
@@ -269,6 +278,13 @@ mod tests {
         assert_eq!(new.json["name"], "小波");
         let code = merchant.plain("POST", "/_simulator/api/users/bob/js_code", json!({ "appid": APPID })).await;
         assert_eq!(code.json["code"].as_str().map(str::len), Some(32));
+        let button = "/_simulator/api/users/bob/encrypted_phone";
+        let early = merchant.plain("POST", button, json!({ "appid": APPID })).await;
+        assert_eq!(
+            (early.status, &early.json["error"]),
+            (StatusCode::CONFLICT, &json!("refused")),
+            "no session key yet"
+        );
         let nobody = merchant.plain("POST", "/_simulator/api/users/eve/js_code", json!({ "appid": APPID })).await;
         assert_eq!(nobody.status, StatusCode::NOT_FOUND);
 

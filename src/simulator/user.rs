@@ -7,9 +7,10 @@ use super::{
     record::{Account, Code, Purpose, User},
 };
 use crate::model::time::{Timestamp, days, minutes};
-use crate::wechat::pay::sign::random_text;
+use crate::wechat::{encrypted, pay::sign::random_text};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// A user to add; what is not given is made up.
@@ -29,6 +30,15 @@ pub struct NewUser {
     pub phone: Option<String>,
     /// Logins are answered 40226.
     pub risky: bool,
+}
+
+/// What a client gets of its user sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Encrypted {
+    /// `e.detail.encryptedData`.
+    pub encrypted_data: String,
+    /// `e.detail.iv`.
+    pub iv: String,
 }
 
 impl Simulator {
@@ -73,6 +83,22 @@ impl Simulator {
     /// What a `getPhoneNumber` button gives them: five minutes, once, not a login code.
     pub fn phone_code(&self, appid: &str, user: &str) -> Result<String, Error> {
         self.code(Purpose::Phone, appid, user)
+    }
+
+    /// What a `getPhoneNumber` button gives an old client: sealed with the session key that is valid now. Whoever has never
+    /// logged in has none.
+    pub fn encrypted_phone(&self, appid: &str, user: &str) -> Result<Encrypted, Error> {
+        self.secret_of(appid).ok_or_else(|| Error::missing("appid", appid))?;
+        let now = self.now();
+        let mut ledger = self.lock();
+        let user = with_account(&mut ledger, appid, user)?;
+        let text = json!({ "phoneNumber": user.phone, "purePhoneNumber": user.phone, "countryCode": "86",
+            "watermark": { "timestamp": now.seconds(), "appid": appid } });
+        let mut iv = [0_u8; 16];
+        aws_lc_rs::rand::fill(&mut iv).map_err(|_| Error::Refused("no randomness"))?;
+        let sealed = encrypted::seal(&user.accounts[appid].session_key, iv, &text.to_string());
+        let encrypted_data = sealed.map_err(|_| Error::Refused("log in first: there is no session key"))?;
+        Ok(Encrypted { encrypted_data, iv: STANDARD.encode(iv) })
     }
 
     fn code(&self, purpose: Purpose, appid: &str, user: &str) -> Result<String, Error> {

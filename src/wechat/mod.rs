@@ -12,6 +12,7 @@ mod code;
 #[cfg(test)]
 mod desk;
 pub mod doctor;
+pub mod encrypted;
 mod error;
 mod login;
 pub mod meaning;

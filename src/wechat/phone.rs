@@ -31,10 +31,24 @@ struct Answer {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PhoneInfo {
+pub(super) struct PhoneInfo {
     pure_phone_number: String,
     country_code: CountryCode,
-    watermark: Watermark,
+    pub(super) watermark: Watermark,
+}
+
+impl PhoneInfo {
+    /// The number, if it is one.
+    pub(super) fn number(self) -> Option<Phone> {
+        let country_code = match self.country_code {
+            CountryCode::Text(text) => text,
+            CountryCode::Number(number) => number.to_string(),
+        };
+        let digits =
+            |text: &str| !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = digits(&self.pure_phone_number) && digits(&country_code);
+        fits.then_some(Phone { number: self.pure_phone_number, country_code })
+    }
 }
 
 /// The table says string, a published sample shows a number.
@@ -46,8 +60,10 @@ enum CountryCode {
 }
 
 #[derive(Deserialize)]
-struct Watermark {
-    appid: String,
+pub(super) struct Watermark {
+    pub(super) appid: String,
+    /// In seconds. What comes straight from WeChat is not asked for it.
+    pub(super) timestamp: Option<i64>,
 }
 
 impl Wechat {
@@ -69,16 +85,7 @@ impl Wechat {
         if info.watermark.appid != appid {
             return Err(Error::new(OPERATION, ErrorKind::Forged, "watermark"));
         }
-        let country_code = match info.country_code {
-            CountryCode::Text(text) => text,
-            CountryCode::Number(number) => number.to_string(),
-        };
-        let digits =
-            |text: &str| !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits(&info.pure_phone_number) || !digits(&country_code) {
-            return Err(Error::new(OPERATION, ErrorKind::Refused, "number"));
-        }
-        Ok(Phone { number: info.pure_phone_number, country_code })
+        info.number().ok_or_else(|| Error::new(OPERATION, ErrorKind::Refused, "number"))
     }
 }
 

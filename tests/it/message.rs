@@ -13,12 +13,17 @@ use weizhan::{
 };
 
 const SEND: &str = "/cgi-bin/message/subscribe/send";
-const PAID: &str = "tmpl-paid";
-const SHIPPED: &str = "tmpl-shipped";
-const REFUNDED: &str = "tmpl-refunded";
+pub const PAID: &str = "tmpl-paid";
+pub const SHIPPED: &str = "tmpl-shipped";
+pub const REFUNDED: &str = "tmpl-refunded";
 
 /// A shop whose first mini-program has a template for everything.
 async fn shop() -> TestApp {
+    TestApp::with(Setup { overrides: templates(), ..Setup::default() }).await
+}
+
+/// The settings of such a shop.
+pub fn templates() -> Vec<(&'static str, String)> {
     let mut overrides = Vec::new();
     let entries = [
         ["order_paid", PAID, "thing1", "{goods}", "amount2", "{total}", "time3", "{paid_time}"],
@@ -48,7 +53,7 @@ async fn shop() -> TestApp {
         overrides.push((keys[3][place], "pages/order?id={order_id}".to_owned()));
         overrides.push((keys[4][place], format!(r#"{{ {a} = "{a_text}", {b} = "{b_text}", {c} = "{c_text}" }}"#)));
     }
-    TestApp::with(Setup { overrides, ..Setup::default() }).await
+    overrides
 }
 
 /// WeChat tells what users do in this form.
@@ -75,7 +80,7 @@ async fn tell(buyer: &User, answers: &Value) {
 }
 
 /// The user agrees to one message of each template, and the client tells so.
-async fn agree(app: &TestApp, buyer: &User, user: &str, templates: &[&str]) {
+pub async fn agree(app: &TestApp, buyer: &User, user: &str, templates: &[&str]) {
     tell(buyer, &tap(app, user, templates, true, false)).await;
 }
 

@@ -148,8 +148,10 @@ async fn the_same_message_id_three_times_is_one_and_two_events_in_one_second_are
         for format in FORMATS {
             let app = TestApp::new().await;
             listen(&app, place, mode, format);
+            app.buyer_in(APPS[place].0, "ann").await;
+            let openid = app.simulator.openid(APPS[place].0, "ann").expect("openid");
             let push = |fields: &Value| {
-                app.simulator.push_event(APPS[place].0, POPUP, "o1", fields).expect("planned").expect("a target");
+                app.simulator.push_event(APPS[place].0, POPUP, &openid, fields).expect("planned").expect("a target");
             };
             let confirmed = async |template: &str| {
                 let sql = format!("SELECT confirmed FROM message_consents WHERE template_id = '{template}'");

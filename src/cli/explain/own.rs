@@ -101,6 +101,11 @@ pub(super) const LINES: &[Line] = &[
             "come back after Retry-After; limits stand in [limits]; behind a proxy check server.trusted_proxies",
         ),
     ),
+    line(
+        "notice.erased",
+        "回调的内容已随账号注销清除",
+        ("不用处理：它早已执行过", "nothing: it was carried out long ago"),
+    ),
     line("notice.not_found", "没有这个回调", NAME),
     line(
         "notice.sealed",
@@ -239,12 +244,27 @@ pub(super) const LINES: &[Line] = &[
     line("user.disabled", "账号已停用", ("联系店铺", "speak to the shop")),
     line("user.nickname_refused", "微信不建议使用这个名字", ("换一个名字", "choose another name")),
     line("user.not_found", "没有这个用户", NAME),
+    line(
+        "user.orders_open",
+        "账号还有没了结的订单、退款或付款",
+        ("等它们了结再注销；待付款的可以先取消", "wait until they have ended; cancel what is not paid"),
+    ),
     line("user.phone_taken", "手机号属于别的账号", ("用那个账号登录", "sign in with that account")),
     line("wechat.busy", "微信没有回答", LATER),
     line(
         "wechat.code_invalid",
         "微信不接受 code",
         ("重新调用 wx.login；详见 weizhan explain 40029", "call wx.login again; see weizhan explain 40029"),
+    ),
+    line(
+        "wechat.data_invalid",
+        "加密数据解不出本账号的手机号",
+        ("先 wx.login 再按按钮，马上发送", "call wx.login before the button is pressed, and send it at once"),
+    ),
+    line(
+        "wechat.data_stale",
+        "加密数据超过十分钟",
+        ("重新按按钮；还不行就校准服务器时间", "press the button again; if that fails set the server's clock"),
     ),
     line("wechat.too_many", "微信要求放慢", LATER),
     line(

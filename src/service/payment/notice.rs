@@ -206,6 +206,9 @@ async fn put_off(app: &App, id: &str, failures: i64, error: &Error<Never>) -> bo
 /// came to now.
 pub async fn replay(app: &App, clerk: &Clerk, id: &str) -> Result<Stored, Error<NoticeRefusal>> {
     let row = data::notice::find(&mut app.database.read().await?, id).await?.ok_or(NoticeRefusal::NotFound)?;
+    if row.body.is_empty() {
+        return Err(NoticeRefusal::Erased.into());
+    }
     let notice = app.wechat.reopen_notice(row.body.as_bytes()).map_err(|refusal| match refusal.reason {
         NoticeReason::Decryption => NoticeRefusal::Sealed.into(),
         reason => Error::Fault(Fault::broken(format!("a stored callback is not read: {reason}"))),

@@ -117,11 +117,12 @@ pub(in crate::service) async fn put_to_order(
         if planted(Bug::DuplicateEffect) {
             sell(session, known.order_id).await?;
         }
-        return compare(app, session, fact, &known).await;
+        return compare(app, session, &fact.known_to(&known.openid), &known).await;
     }
     let Some(prepay) = data::payment::find_prepay_by_number(session, &fact.out_trade_no).await? else {
         return suspend(app, session, fact, SuspenseReason::OrderUnknown).await;
     };
+    let fact = &fact.known_to(&prepay.openid);
     let order = data::order::find(session, prepay.order_id).await?;
     let order = order.ok_or_else(|| Fault::broken(format!("prepay {} without its order", prepay.id)))?;
     let verdict = match judge(fact, &prepay, &order) {

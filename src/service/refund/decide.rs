@@ -94,7 +94,7 @@ pub async fn start(
         let refund = set_aside(app, &mut act, id, &wish).await?;
         job::enqueue(app, &mut act, &Work::SendRefund { refund: refund.id }, app.now()).await?;
         intent.keep(&mut act, &refund).await?;
-        act.commit::<RefundRefusal>(app, clerk, "refund.start", &format!("order:{id}"), &refund).await?;
+        act.commit::<RefundRefusal>(app, clerk, "refund.start", &format!("order:{id}"), &refund.impersonal()).await?;
         Ok(refund)
     })
     .await?;
@@ -119,7 +119,7 @@ pub async fn retry(app: &App, clerk: &Clerk, id: RefundId) -> Result<Refund, Err
         let refund = set_aside(app, &mut act, closed.order_id, &wish).await?;
         job::enqueue(app, &mut act, &Work::SendRefund { refund: refund.id }, app.now()).await?;
         let target = format!("order:{}", closed.order_id);
-        act.commit::<RefundRefusal>(app, clerk, "refund.retry", &target, &(id, &refund)).await?;
+        act.commit::<RefundRefusal>(app, clerk, "refund.retry", &target, &(id, refund.impersonal())).await?;
         Ok(refund)
     })
     .await?;
@@ -225,7 +225,8 @@ async fn decide(app: &App, clerk: &Clerk, id: RefundId, to: RefundState) -> Resu
             "refund.reject"
         };
         let refund = data::refund::find(&mut act, id).await?.ok_or(RefundRefusal::NotFound)?;
-        act.commit(app, clerk, action, &format!("order:{}", seen.order_id), &refund).await.map(|()| refund)
+        let detail = refund.impersonal();
+        act.commit(app, clerk, action, &format!("order:{}", seen.order_id), &detail).await.map(|()| refund)
     })
     .await
 }

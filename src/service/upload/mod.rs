@@ -14,6 +14,7 @@ pub use check::{Held, allow, ask, block, held, later, learn};
 pub use receive::{Receiving, receive};
 pub use settle::confirm;
 pub use show::{attach, attach_for_good, detach, lend, may_be_seen};
+pub(in crate::service) use sweep::remove_objects;
 pub use sweep::sweep;
 
 use crate::{

@@ -61,7 +61,8 @@ async fn clear(app: &App, upload: &Upload) -> Result<(), Fault> {
     Ok(session.commit().await?)
 }
 
-async fn remove_objects(app: &App, upload: &Upload) -> Result<(), Fault> {
+/// Remove whatever objects of an upload there are.
+pub(in crate::service) async fn remove_objects(app: &App, upload: &Upload) -> Result<(), Fault> {
     for name in [&upload.draft_key, &upload.object_key, &upload.thumbnail_key] {
         app.storage.delete(&key_of(name)?).await?;
     }

@@ -52,6 +52,12 @@ impl Content {
         };
         items.iter().filter_map(|item| item.as_object().cloned().map(Self)).collect()
     }
+    /// The same without these fields.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
     /// All of it as JSON.
     pub fn json(&self) -> String {
         serde_json::to_string(&self.0).unwrap_or_default()

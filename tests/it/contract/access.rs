@@ -114,7 +114,9 @@ pub const TABLE: &[(&str, Who)] = &[
     ("staff.sign_out", STAFF),
     ("user.view", Who::Buyer),
     ("user.change", Who::Buyer),
+    ("user.export", Who::Buyer),
     ("user.bind_phone", Who::Buyer),
+    ("user.bind_encrypted_phone", Who::Buyer),
     ("cart.list", Who::Buyer),
     ("cart.put", Who::Buyer),
     ("cart.remove", Who::Buyer),
@@ -138,6 +140,7 @@ pub const TABLE: &[(&str, Who)] = &[
     ("payment.ask", Who::Buyer),
     ("order.cancel", Who::Buyer),
     ("user.sign_out", Who::Buyer),
+    ("user.remove", Who::Buyer),
 ];
 
 /// What the document says of an operation.
@@ -246,6 +249,8 @@ async fn the_right_alone_is_enough() {
     for (id, who) in TABLE {
         let caller = match who {
             Who::Public | Who::Wechat => continue,
+            // Who has an open order may not go.
+            Who::Buyer if *id == "user.remove" => world.app.buyer("cat").await,
             Who::Buyer => world.ann.clone(),
             Who::Staff(right) => {
                 let name = right.map_or("none", Permission::word);

@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "storage::cos::sign",
             "storage::cos::tc3",
             "storage::cos::xml",
+            "wechat::encrypted",
             "wechat::pay::sign",
             "wechat::push::packet",
         ],

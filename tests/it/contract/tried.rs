@@ -25,6 +25,7 @@ use weizhan::{
         Never,
         payment::{self, Ending, Outcome},
     },
+    simulator::Encrypted,
 };
 
 /// An id that nothing has.
@@ -55,6 +56,7 @@ pub struct World {
     /// Of a paid order that the shop does not know as paid: one to be repaired and one to be dismissed.
     differences: [String; 2],
     phone_code: String,
+    encrypted_phone: Encrypted,
     /// One to be sent and confirmed; two that WeChat is not sure of; one of staff, which the test hands to a clerk.
     uploads: [String; 4],
 }
@@ -182,6 +184,7 @@ impl World {
         rows.commit().await.expect("commit");
         app.spoil(&format!("UPDATE jobs SET state = 'dead' WHERE id = {job}")).await;
         let phone_code = app.simulator.phone_code(APPS[0].0, "ann").expect("code");
+        let encrypted_phone = app.simulator.encrypted_phone(APPS[0].0, "ann").expect("sealed");
         let uploads = uploads(&app, &ann).await;
         let operations = operations().into_iter().map(|one| (one.id.clone(), one)).collect();
         Self {
@@ -199,6 +202,7 @@ impl World {
             job: job.to_string(),
             differences,
             phone_code,
+            encrypted_phone,
             uploads,
         }
     }
@@ -276,6 +280,7 @@ impl World {
             "callback.pay" | "callback.refund" => json!({ "id": "a notice that nobody signed" }),
             "user.change" => json!({ "nickname": "安安", "avatar_url": "" }),
             "user.bind_phone" => json!({ "code": self.phone_code }),
+            "user.bind_encrypted_phone" => json!(self.encrypted_phone),
             "cart.put" => json!({ "qty": 2 }),
             "address.add" | "address.change" => address,
             "order.place" => {

@@ -93,7 +93,7 @@ async fn messages_come_back() {
     assert_eq!(data::push::find_by_key(&mut rows, &row.dedupe_key).await.unwrap(), Some(row.id));
     assert_eq!(data::push::purge(&mut rows, LATER).await.unwrap(), 0, "nobody has handled it");
     for moved in [true, false] {
-        assert_eq!(data::push::handle(&mut rows, row.id, "noted").await.unwrap(), moved);
+        assert_eq!(data::push::handle(&mut rows, row.id, "noted", false).await.unwrap(), moved);
     }
     let handled = Push { outcome: Some("noted".into()), ..row.clone() };
     assert_eq!(data::push::find(&mut rows, row.id).await.unwrap(), Some(handled));

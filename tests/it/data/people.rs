@@ -8,7 +8,7 @@ use weizhan::{
         id::{IdentityId, SignInId, StaffId, UserId},
         staff::{Permission, Staff},
         token::{Audience, SignIn},
-        user::{Identity, User, UserState},
+        user::{Identity, Seen, User, UserState},
     },
 };
 
@@ -63,7 +63,8 @@ async fn people_come_back() {
     assert_eq!(data::user::find(&mut rows, plain).await.unwrap(), Some(expected.clone()));
     let other = data::user::find_by_unionid(&mut rows, "o6-union").await.unwrap().unwrap();
     assert_eq!((other.id, other.unionid.as_deref(), other.phone_sealed), (joined, Some("o6-union"), None));
-    let account = Account { identity_id: identity.id, user: expected };
+    let (keys, earlier_keys_sealed) = (BYTES.to_vec(), None);
+    let account = Account { identity_id: identity.id, session_key_sealed: keys, earlier_keys_sealed, user: expected };
     assert_eq!(data::user::find_account(&mut rows, "wx", "o-A").await.unwrap(), Some(account));
     assert_eq!(data::user::find_account(&mut rows, "wx", "o-a").await.unwrap(), None, "byte for byte");
     assert_eq!(data::token::find(&mut rows, sign_in.id).await.unwrap(), Some(sign_in.clone()));
@@ -79,6 +80,24 @@ async fn people_come_back() {
     assert!(data::token::revoke(&mut rows, sign_in.id, LATER).await.unwrap());
     let over = SignIn { revoked_ms: Some(LATER), ..sign_in };
     assert_eq!(data::token::find(&mut rows, over.id).await.unwrap(), Some(over));
+    drop(rows);
+    app.end().await;
+}
+
+#[tokio::test]
+async fn an_account_is_seen_with_its_keys() {
+    let app = TestApp::new().await;
+    let mut rows = write(&app).await;
+    let user = UserId(LARGE);
+    data::user::insert(&mut rows, user, None, START).await.unwrap();
+    let identity = Identity { id: IdentityId(LARGE), user_id: user, appid: "wx".into(), openid: "o-A".into() };
+    data::user::insert_identity(&mut rows, &identity, &BYTES, START).await.unwrap();
+    data::user::see_identity(&mut rows, identity.id, (&[1], &[2, 3]), LATER).await.unwrap();
+    let account = data::user::find_account_held(&mut rows, "wx", "o-A").await.unwrap().unwrap();
+    assert_eq!((account.session_key_sealed, account.earlier_keys_sealed), (vec![1], Some(vec![2, 3])));
+    let seen = Seen { appid: "wx".into(), openid: "o-A".into(), created_ms: START, seen_ms: LATER };
+    assert_eq!(data::user::list_seen(&mut rows, user).await.unwrap(), [seen]);
+    assert_eq!(data::token::list_of(&mut rows, user).await.unwrap(), []);
     drop(rows);
     app.end().await;
 }

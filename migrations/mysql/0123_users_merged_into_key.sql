@@ -1,0 +1,2 @@
+-- Who became a person.
+CREATE INDEX users_merged_into ON users (merged_into);
