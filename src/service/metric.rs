@@ -159,6 +159,11 @@ fn wechat(app: &App, all: &mut Exposition) {
     let calls = meter.calls.read();
     let timings = calls.iter().map(|(call, outcome, reading)| (vec![("call", *call), ("outcome", *outcome)], *reading));
     all.timings("weizhan_wechat_call_seconds", "Time of calls to WeChat, by call and outcome.", timings);
+    let made = app.wechat.breakers();
+    let made = made.iter().map(|(call, made)| (vec![("call", *call)], flag(*made)));
+    let help =
+        "Whether a call to WeChat is being made: one that WeChat did not answer five times in a row is not, for 5 s.";
+    all.gauges("weizhan_wechat_call_made", help, made);
     let forced = [(vec![], meter.forced.get())];
     let help = "Access tokens that were forced; WeChat allows 20 a day over all nodes.";
     all.counters("weizhan_wechat_token_forced_total", help, forced);

@@ -42,6 +42,8 @@ pub struct Settings {
     pub fail: Vec<Failure>,
     /// Requests that are carried out and never answered.
     pub reply_lost: Vec<Loss>,
+    /// Paths, or how they begin, that are never answered and not carried out.
+    pub silent: Vec<String>,
     /// The next so many orders that the merchant closes are paid the moment before.
     pub paid_at_close: u32,
     /// Every call of the platform interface is answered -1.
@@ -217,7 +219,10 @@ fn fits(prefix: &str, only: Option<&str>, method: &Method, path: &str) -> bool {
 pub(super) async fn apply(State(simulator): State<Simulator>, request: Request, next: Next) -> Response {
     let faults = simulator.faults();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let Settings { slow_ms, busy, .. } = faults.get();
+    let Settings { slow_ms, busy, silent, .. } = faults.get();
+    if silent.iter().any(|prefix| path.starts_with(prefix)) {
+        std::future::pending::<()>().await;
+    }
     if slow_ms > 0 {
         tokio::time::sleep(Duration::from_millis(u64::from(slow_ms))).await;
     }

@@ -103,6 +103,8 @@ impl Error {
 
     /// [`code`](Self::code) of a call that reached nobody: nothing was sent.
     pub(super) const UNREACHABLE: &'static str = "unreachable";
+    /// [`code`](Self::code) of a call that was not made, since the last ones were not answered.
+    pub(super) const BREAKER: &'static str = "breaker";
 
     pub(super) fn new(operation: &'static str, kind: ErrorKind, code: impl Into<String>) -> Self {
         Self { operation, kind, code: code.into(), message: String::new(), source: None }

@@ -90,7 +90,7 @@ impl Wechat {
 fn verdict(error: &Error) -> MessageVerdict {
     let (code, cause) = (error.code().to_owned(), error.message().to_owned());
     // Not even the token was there, or nobody was reached: nothing was sent.
-    let unsent = error.operation() != OPERATION || code == Error::UNREACHABLE;
+    let unsent = error.operation() != OPERATION || [Error::UNREACHABLE, Error::BREAKER].contains(&code.as_str());
     match error.kind() {
         _ if code == "43101" => MessageVerdict::Unsubscribed(code),
         // WeChat's "busy" is an answer: it did not send. So is 43108, two at a time to one person.

@@ -8,6 +8,7 @@
 //! method on [`Wechat`] that calls `post_with_token`; its new `errcode`s go into `platform::kind_of`. **A WeChat Pay
 //! call** goes into `pay`, through `pay_call`, which signs and verifies.
 
+mod breaker;
 mod code;
 #[cfg(test)]
 mod desk;
@@ -60,6 +61,7 @@ struct Inner {
     /// Certificate downloads, which outlive the request that needed them.
     tasks: TaskTracker,
     meter: Meter,
+    breakers: breaker::Breakers,
 }
 
 struct App {
@@ -109,12 +111,18 @@ impl Wechat {
             tokens,
             tasks: TaskTracker::new(),
             meter: Meter::default(),
+            breakers: breaker::Breakers::default(),
         })))
     }
 
     /// Whether this mini-program is one of ours.
     pub fn knows_app(&self, appid: &str) -> bool {
         self.0.apps.contains_key(appid)
+    }
+
+    /// The platform calls that were made so far, and whether each is being made: one that is not answered is not.
+    pub fn breakers(&self) -> Vec<(&'static str, bool)> {
+        self.0.breakers.list()
     }
 
     fn app(&self, operation: &'static str, appid: &str) -> Result<&App, Error> {

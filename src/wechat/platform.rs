@@ -35,6 +35,9 @@ impl Wechat {
         read: Reading<T>,
     ) -> Result<T, Error> {
         let began = Instant::now();
+        if !self.0.breakers.allows(operation, self.0.clock.now()) {
+            return Err(Error::new(operation, ErrorKind::Busy, Error::BREAKER));
+        }
         let reply = transport::send(operation, request.timeout(self.0.platform_timeout)).await;
         let result = reply.and_then(|reply| {
             read(operation, reply.status, &reply.body).inspect_err(|error| {
@@ -43,6 +46,7 @@ impl Wechat {
                 tracing::warn!(operation, status, %error, advice, "WeChat refused a call");
             })
         });
+        self.0.breakers.note(operation, &result, self.0.clock.now());
         self.0.meter.note(operation, &result, began.elapsed());
         result
     }

@@ -63,3 +63,4 @@ mod upload;
 mod user;
 mod verify;
 mod visit;
+mod wechat_away;

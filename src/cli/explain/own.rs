@@ -48,6 +48,17 @@ pub(super) const LINES: &[Line] = &[
     ),
     line("difference.remains", "微信现在的回答也消不掉差异", ("人工核对", "a person must look")),
     line("difference.state_forbids", "差异的状态不允许", STATE),
+    line("figure.app_unknown", "没有配置这个小程序", ("在 wechat.apps 里加上", "add it to wechat.apps")),
+    line("code.app_unknown", "没有配置这个小程序", ("在 wechat.apps 里加上", "add it to wechat.apps")),
+    line("code.not_found", "没有这个 scene 的小程序码", NAME),
+    line(
+        "code.page_unknown",
+        "小程序的这个版本里没有这个页面",
+        (
+            "先发布含有它的版本，或用 version = \"trial\"、\"develop\"",
+            "release a version that has it, or ask for version = \"trial\" or \"develop\"",
+        ),
+    ),
     line("figure.grain_wrong", "人数只按天统计", FIX),
     line("figure.period_wrong", "from 晚于 to，或天数太多", FIX),
     line("event.consumer_missing", "没有这个消费者，或它没读过这个分区", ("weizhan events lag", "weizhan events lag")),

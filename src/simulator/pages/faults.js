@@ -14,6 +14,7 @@ const CHOICES = {
 };
 const LISTS = {
   fail: '[{"path":"/v3/pay/transactions/jsapi","count":1,"status":500,"code":"SYSTEM_ERROR"}]',
+  silent: '["/sns/jscode2session"]',
   reply_lost: '[{"path":"/v3/refund/domestic/refunds","method":"POST","count":1}]',
   bill: '[{"trick":"drop_payment","out_trade_no":"…"},{"trick":"wrong_hash"}]',
 };

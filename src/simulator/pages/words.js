@@ -138,6 +138,7 @@ const WORDS = {
   fault_ship_lag_seconds: ["支付后多少秒内查不到发货订单", "seconds after payment without a shipping order"],
   fault_fail: ["接下来的请求失败（JSON）", "next requests fail (JSON)"],
   fault_bill: ["账单与事实不符（JSON）", "bills differ from the truth (JSON)"],
+  fault_silent: ["不回答的路径（JSON）", "paths that are not answered (JSON)"],
   fault_reply_lost: ["接下来的应答丢失（JSON）", "next replies are lost (JSON)"],
 };
 

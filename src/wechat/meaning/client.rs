@@ -17,6 +17,13 @@ pub(super) const LINES: &[Line] = &[
         "WeChat did not answer in time",
         "the program tries again; if it is frequent look at the network or raise timeout_ms",
     ),
+    (
+        "breaker",
+        "微信接连没有回答，程序暂时不再问",
+        "程序每 5 秒试一次，恢复后自动继续；看网络和微信公告",
+        "WeChat did not answer several times, so it is not asked for now",
+        "it is tried every 5 s and goes on by itself; look at the network and at WeChat's announcements",
+    ),
     ("broken", "连接中断", "程序会自行重试", "the connection broke", "the program tries again"),
     ("request", "请求无法组成", "检查 base_url", "the request could not be made", "check base_url"),
     ("interrupted", "下载被中断", "程序会自行重试", "a download was interrupted", "the program tries again"),
