@@ -14,6 +14,8 @@ pub struct Wechat {
     pub base_url: Url,
     /// How long a call may take.
     pub timeout_ms: u64,
+    /// Links that WeChat makes in a day for a mini-program.
+    pub links_per_day: u32,
     /// The mini-programs that are served.
     pub apps: Vec<App>,
 }

@@ -53,6 +53,7 @@ pub mod flag;
 pub mod idempotency;
 pub mod job;
 pub mod lease;
+pub mod link;
 pub mod merge;
 pub mod message;
 pub mod node;
@@ -104,6 +105,7 @@ pub const STATEMENTS: &[&[Sql]] = &[
     idempotency::STATEMENTS,
     job::STATEMENTS,
     lease::STATEMENTS,
+    link::STATEMENTS,
     message::STATEMENTS,
     merge::STATEMENTS,
     node::STATEMENTS,

@@ -77,6 +77,8 @@ pub const TABLE: &[(Class, &[&str])] = &[
             "upload.send",
             "staff.code.list",
             "staff.code.create",
+            "staff.link.list",
+            "staff.link.create",
             "user.export",
             "staff.upload.begin",
             "staff.upload.send",

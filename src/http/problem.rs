@@ -92,6 +92,7 @@ const NOUNS: &[Codes] = &[
     model::binding::BindingRefusal::CODES,
     model::cart::CartRefusal::CODES,
     model::code::CodeRefusal::CODES,
+    model::link::LinkRefusal::CODES,
     model::event::EventRefusal::CODES,
     model::figure::FigureRefusal::CODES,
     model::flag::FlagRefusal::CODES,

@@ -67,6 +67,7 @@ fn staff() -> OpenApiRouter<App> {
         .routes(routes!(admin::product::list, admin::product::create))
         .routes(routes!(admin::product::view, admin::product::change))
         .routes(routes!(admin::code::list, admin::code::create))
+        .routes(routes!(admin::link::list, admin::link::create))
         .routes(routes!(admin::upload::begin))
         .routes(routes!(admin::upload::send))
         .routes(routes!(admin::upload::confirm))

@@ -80,6 +80,8 @@ id! {
     MessageId,
     /// A mini-program code.
     CodeId,
+    /// A link into a mini-program.
+    LinkId,
     /// A piece of work.
     JobId,
     /// A message that WeChat pushed.

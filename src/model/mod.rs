@@ -24,6 +24,7 @@ pub mod hot;
 pub mod id;
 pub mod idempotency;
 pub mod job;
+pub mod link;
 pub mod mask;
 pub mod message;
 pub mod money;

@@ -93,6 +93,8 @@ refusals! {
         DataInvalid = Invalid, "wechat.data_invalid", "this does not open as a phone number of this account; sign in, then ask again";
         /// It was sealed more than ten minutes ago.
         DataStale = Invalid, "wechat.data_stale", "this was made too long ago; ask again";
+        /// WeChat has another session key by now: somebody called `wx.login` and did not sign in here.
+        SessionStale = Conflict, "wechat.session_stale", "WeChat has another session for this user; sign in, then ask again";
         /// WeChat considers the person high risk.
         Risky = Forbidden, "wechat.user_blocked", "WeChat has blocked this user";
         /// WeChat's quota for this call is used up.

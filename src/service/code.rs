@@ -74,7 +74,8 @@ fn scene() -> String {
     hex::encode(random_bytes::<10>())
 }
 
-fn fingerprint(wish: &CodeWish) -> String {
+/// The same for the same wish.
+pub(super) fn fingerprint(wish: &impl serde::Serialize) -> String {
     let text = serde_json::to_vec(wish).unwrap_or_default();
     hex::encode(digest::digest(&digest::SHA256, &text))
 }

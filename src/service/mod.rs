@@ -27,6 +27,7 @@ pub mod health;
 pub mod hot;
 pub mod idempotency;
 pub mod job;
+pub mod link;
 mod merge;
 pub mod message;
 pub mod metric;

@@ -260,12 +260,22 @@ pub async fn bind_encrypted_phone(
     let account = data::user::find_account(&mut session, &buyer.appid, &buyer.openid).await?;
     drop(session);
     let account = account.filter(|account| account.user.id == buyer.id).ok_or(UserRefusal::NotFound)?;
-    let phone = encrypted::phone(&keys_of(app, &account), (iv, data), &buyer.appid, app.now());
-    let phone = phone.map_err(|error| match error {
-        DataError::Stale => UserRefusal::DataStale,
-        DataError::Form | DataError::Sealed | DataError::Content | DataError::AppDiffers => UserRefusal::DataInvalid,
-    })?;
+    let keys = keys_of(app, &account);
+    let phone = match encrypted::phone(&keys, (iv, data), &buyer.appid, app.now()) {
+        Ok(phone) => phone,
+        Err(DataError::Stale) => return Err(UserRefusal::DataStale.into()),
+        Err(DataError::Sealed) if is_replaced(app, buyer, keys.first()).await => {
+            return Err(UserRefusal::SessionStale.into());
+        }
+        Err(_) => return Err(UserRefusal::DataInvalid.into()),
+    };
     keep_phone(app, buyer, &phone).await
+}
+
+/// Whether WeChat has another session key than our newest: somebody logged in without telling us. Only a plain yes is one.
+async fn is_replaced(app: &App, buyer: &Buyer, newest: Option<&String>) -> bool {
+    let Some(newest) = newest else { return false };
+    matches!(app.wechat.is_session_key_valid(&buyer.appid, &buyer.openid, newest).await, Ok(false))
 }
 
 async fn keep_phone(app: &App, buyer: &Buyer, phone: &Phone) -> Result<Profile, Error<UserRefusal>> {

@@ -4,7 +4,7 @@
 //! that a browser sends from another site are refused, so that no web page can press the buttons.
 
 use super::{
-    Callback, Encrypted, Error, NewUser, PushTarget, Simulator, Trick,
+    Callback, Encrypted, Error, NewUser, PushTarget, Simulator, Trick, UserInfo,
     cashier::Invocation,
     faults::Settings,
     notice::Manner,
@@ -47,6 +47,7 @@ pub(super) fn routes() -> Router<Simulator> {
         .route("/_simulator/api/users/{id}/subscriptions", post(subscribe))
         .route("/_simulator/api/scan", post(scan))
         .route("/_simulator/api/users/{id}/encrypted_phone", post(encrypted_phone))
+        .route("/_simulator/api/users/{id}/user_info", post(user_info))
         .route("/_simulator/api/cashier", post(open_cashier).get(find_prepay))
         .route("/_simulator/api/payments/{out_trade_no}/{act}", post(act_on_payment))
         .route("/_simulator/api/refunds/{out_refund_no}/{act}", post(act_on_refund))
@@ -145,6 +146,14 @@ struct Scanned {
 /// Which page a code opens, with what.
 async fn scan(State(simulator): State<Simulator>, Json(scanned): Json<Scanned>) -> Result<Json<Scene>, Error> {
     simulator.scan(&scanned.appid, &scanned.scene).map(Json)
+}
+
+async fn user_info(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    Json(app): Json<InApp>,
+) -> Result<Json<UserInfo>, Error> {
+    simulator.user_info(&app.appid, &id).map(Json)
 }
 
 async fn encrypted_phone(

@@ -47,7 +47,7 @@ pub use record::{
 };
 pub use subscription::SubscribeTap;
 pub use trade::Shipment;
-pub use user::{Encrypted, NewUser};
+pub use user::{Encrypted, NewUser, UserInfo};
 pub use wechat::TokenCalls;
 
 use crate::model::time::Timestamp;

@@ -90,6 +90,9 @@ pub struct Scene {
     pub scene: String,
     /// Which page it opens; empty for the first.
     pub page: String,
+    /// What the page is given; a code has its scene alone, a link has this.
+    #[serde(default)]
+    pub query: String,
     /// In which version.
     pub env_version: String,
     /// When it was drawn.

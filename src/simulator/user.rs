@@ -41,6 +41,16 @@ pub struct Encrypted {
     pub iv: String,
 }
 
+/// What an old client gets of its user in plain (`wx.getUserInfo`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserInfo {
+    /// The user as JSON.
+    pub raw_data: String,
+    /// Over it and the session key.
+    pub signature: String,
+}
+
 impl Simulator {
     /// Adds somebody, or finds them when that id exists.
     pub fn add_user(&self, new: NewUser) -> Result<User, Error> {
@@ -99,6 +109,18 @@ impl Simulator {
         let sealed = encrypted::seal(&user.accounts[appid].session_key, iv, &text.to_string());
         let encrypted_data = sealed.map_err(|_| Error::Refused("log in first: there is no session key"))?;
         Ok(Encrypted { encrypted_data, iv: STANDARD.encode(iv) })
+    }
+
+    /// What `wx.getUserInfo` gives an old client, signed with the session key that is valid now.
+    pub fn user_info(&self, appid: &str, user: &str) -> Result<UserInfo, Error> {
+        self.secret_of(appid).ok_or_else(|| Error::missing("appid", appid))?;
+        let mut ledger = self.lock();
+        let user = with_account(&mut ledger, appid, user)?;
+        let raw_data = json!({ "nickName": user.name, "gender": 0, "language": "zh_CN", "city": "", "province": "",
+            "country": "", "avatarUrl": "" })
+        .to_string();
+        let signature = encrypted::raw_data_signature(&raw_data, &user.accounts[appid].session_key);
+        Ok(UserInfo { raw_data, signature })
     }
 
     fn code(&self, purpose: Purpose, appid: &str, user: &str) -> Result<String, Error> {

@@ -179,7 +179,12 @@ fn settings(base_url: url::Url, api_v3_key: &str) -> (config::Wechat, config::Pa
     };
     let push_aes_key = Secret::new(PUSH_AES_KEY);
     let sealed = config::App { appid: SEALED_APPID.to_owned(), push_aes_key, ..app.clone() };
-    let wechat = config::Wechat { base_url: base_url.clone(), timeout_ms: 5000, apps: vec![app, sealed] };
+    let wechat = config::Wechat {
+        base_url: base_url.clone(),
+        timeout_ms: 5000,
+        links_per_day: 500_000,
+        apps: vec![app, sealed],
+    };
     let pay = config::Pay {
         base_url,
         timeout_ms: 5000,

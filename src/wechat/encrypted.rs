@@ -9,6 +9,7 @@ use aws_lc_rs::{
         AES_128, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey,
         UnboundCipherKey,
     },
+    digest, hmac,
     iv::FixedLength,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -71,6 +72,17 @@ pub fn seal(session_key: &str, iv: [u8; BLOCK], text: &str) -> Result<String, Da
     Ok(STANDARD.encode(bytes))
 }
 
+/// What proves a session key without showing it: HMAC-SHA256 with the key's text, as it was given, over nothing.
+pub fn session_signature(session_key: &str) -> String {
+    hex::encode(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, session_key.as_bytes()), b""))
+}
+
+/// What proves that a text of a client is its WeChat's: SHA-1 over the text and the session key's text.
+pub fn raw_data_signature(raw_data: &str, session_key: &str) -> String {
+    let text = [raw_data, session_key].concat();
+    hex::encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()))
+}
+
 /// The phone number that data of a `getPhoneNumber` button has, if any of these keys opens it, it was sealed for this
 /// mini-program, and not long ago.
 pub fn phone(
@@ -106,7 +118,6 @@ fn read(plain: &[u8], appid: &str, now: Timestamp) -> Result<Phone, DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_lc_rs::digest;
     use serde_json::json;
 
     const APPID: &str = "wx4f4bc4dec97d474b";
@@ -124,6 +135,24 @@ mod tests {
             "watermark": { "timestamp": seconds, "appid": appid } });
         let iv = STANDARD.decode(IV).ok().and_then(|iv| iv.try_into().ok()).expect("an initial vector");
         seal(KEY, iv, &text.to_string()).expect("sealed")
+    }
+
+    #[test]
+    fn the_signature_of_a_key_comes_out() {
+        let expected = "252b75c92698025afe925b29cca5517fdf9ee67aae072cf3225ebf3a53783058";
+        assert_eq!(session_signature("HyVFkGl5F5OQWJZZaNzBBg=="), expected);
+    }
+
+    #[test]
+    fn the_published_signature_of_a_text_comes_out() {
+        let raw = concat!(
+            r#"{"nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou","province":"Guangdong","country":"CN","#,
+            r#""avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/1vZvI39NWFQ9XM4LtQpFrQJ1xlgZxx3w7bQxKARol6503Iuswjjn6nIGBiaycAjAtpuj"#,
+            r#"xyzYsrztuuICqIM5ibXQ/0"}"#
+        );
+        let expected = "75e81ceda165f4ffa64f4068af58c64b8f54b88c";
+        assert_eq!(raw_data_signature(raw, "HyVFkGl5F5OQWJZZaNzBBg=="), expected);
+        assert_ne!(raw_data_signature(raw, "HyVFkGl5F5OQWJZZaNzBBg="), expected);
     }
 
     #[test]

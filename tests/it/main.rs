@@ -32,6 +32,7 @@ mod http;
 mod job;
 mod kill;
 mod limit;
+mod link;
 mod manifest;
 mod merge;
 mod message;

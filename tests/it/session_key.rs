@@ -111,3 +111,27 @@ async fn the_same_key_again_takes_no_place() {
     give(&ann, &first).await.expect(200);
     app.end().await;
 }
+
+/// Whoever calls `wx.login` and does not sign in here has a key that we were not told of.
+#[tokio::test]
+async fn a_key_that_we_were_not_told_of_is_told_from_data_that_is_wrong() {
+    let app = TestApp::new().await;
+    let (ann, bob) = (app.buyer("ann").await, app.buyer("bob").await);
+    app.simulator.faults().change(|faults| faults.rotate_session_key = true);
+    let code = app.simulator.js_code(APPID, "ann").expect("code");
+    let login = format!(
+        "{}/sns/jscode2session?appid={APPID}&secret={}&js_code={code}&grant_type=authorization_code",
+        app.simulator_base, APPS[0].1
+    );
+    reqwest::get(login).await.expect("an answer");
+    let data = sealed(&app, APPID, "ann");
+    give(&ann, &data).await.expect_problem(409, "wechat.session_stale");
+    give(&bob, &data).await.expect_problem(422, "wechat.data_invalid");
+    // Nobody is told more than is known.
+    app.simulator.faults().change(|faults| faults.busy = true);
+    give(&ann, &data).await.expect_problem(422, "wechat.data_invalid");
+    app.simulator.faults().clear();
+    sign_in(&app, "ann").await.expect(200);
+    give(&ann, &sealed(&app, APPID, "ann")).await.expect(200);
+    app.end().await;
+}

@@ -59,6 +59,17 @@ pub(super) const LINES: &[Line] = &[
             "release a version that has it, or ask for version = \"trial\" or \"develop\"",
         ),
     ),
+    line("link.app_unknown", "没有配置这个小程序", ("在 wechat.apps 里加上", "add it to wechat.apps")),
+    line(
+        "link.page_unknown",
+        "小程序的这个版本里没有这个页面",
+        ("先发布含有它的版本", "release a version that has it"),
+    ),
+    line(
+        "link.quota_used",
+        "今天能生成的链接已用完（Scheme 与 Link 合计 50 万）",
+        ("明天再生成；同样的要求会得到已有的链接", "tomorrow; the same wish is given the link that is there"),
+    ),
     line("figure.grain_wrong", "人数只按天统计", FIX),
     line("figure.period_wrong", "from 晚于 to，或天数太多", FIX),
     line("event.consumer_missing", "没有这个消费者，或它没读过这个分区", ("weizhan events lag", "weizhan events lag")),
@@ -271,6 +282,11 @@ pub(super) const LINES: &[Line] = &[
         "wechat.data_invalid",
         "加密数据解不出本账号的手机号",
         ("先 wx.login 再按按钮，马上发送", "call wx.login before the button is pressed, and send it at once"),
+    ),
+    line(
+        "wechat.session_stale",
+        "微信那边的 session_key 已经换过",
+        ("先 wx.login 再 POST /v1/login，然后重新按按钮", "wx.login, POST /v1/login, then press the button again"),
     ),
     line(
         "wechat.data_stale",

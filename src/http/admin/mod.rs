@@ -4,6 +4,7 @@ pub(super) mod code;
 pub(super) mod figure;
 pub(super) mod flag;
 pub(super) mod job;
+pub(super) mod link;
 pub(super) mod message;
 pub(super) mod node;
 pub(super) mod order;

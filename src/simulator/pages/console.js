@@ -148,8 +148,9 @@ function showSubscriptions(subscriptions) {
 /** What a user gets who scans a code: the page, with the scene escaped as the client escapes it. */
 function showScenes(scenes) {
   const rows = scenes.map((row) =>
-    line(code(`${row.page}?scene=${encodeURIComponent(row.scene)}`), row.env_version, code(row.appid), time(row.created_ms)));
-  return table(["opens", "version", "appid", "created"], rows);
+    line(code(row.scene.includes("://") ? row.scene : "▦"),
+      code(`${row.page}?${row.scene.includes("://") ? row.query : `scene=${encodeURIComponent(row.scene)}`}`), row.env_version, code(row.appid), time(row.created_ms)));
+  return table(["link", "opens", "version", "appid", "created"], rows);
 }
 
 function showUsers(users, apps) {

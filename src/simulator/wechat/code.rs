@@ -1,14 +1,17 @@
 //! Mini-program codes: drawn, and scanned.
 
-use super::{Errcode, Words, errcode, read, token};
+use super::{Answer, Errcode, Words, errcode, read, token};
 use crate::simulator::{Error, Simulator, ledger::Record, record::Scene};
+use crate::wechat::pay::sign::random_text;
 use axum::{
+    Json,
     body::Bytes,
     extract::{Query, State},
     http::header,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use serde_json::json;
 use std::collections::HashMap;
 
 /// A placeholder in the shape of a code: no camera reads it, the console and [`Simulator::scan`] do.
@@ -49,12 +52,87 @@ fn keep(simulator: &Simulator, words: &HashMap<String, String>, body: &Bytes) ->
         return Err(Errcode(40097));
     }
     let created_ms = simulator.now();
-    simulator.lock().put([Record::Scene(Scene { appid, scene, page, env_version, created_ms })])?;
+    simulator.lock().put([Record::Scene(Scene {
+        appid,
+        scene,
+        page,
+        query: String::new(),
+        env_version,
+        created_ms,
+    })])?;
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct AskTarget {
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    query: String,
+    env_version: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct AskLink {
+    #[serde(flatten)]
+    target: AskTarget,
+    #[serde(flatten)]
+    end: AskEnd,
+}
+
+#[derive(Deserialize)]
+struct AskScheme {
+    #[serde(default)]
+    jump_wxa: Option<AskTarget>,
+    #[serde(flatten)]
+    end: AskEnd,
+}
+
+#[derive(Deserialize)]
+struct AskEnd {
+    #[serde(default)]
+    expire_type: i64,
+    #[serde(default)]
+    expire_interval: i64,
+}
+
+/// `generateUrlLink`.
+pub(super) async fn make_link(State(simulator): State<Simulator>, Query(words): Words, body: Bytes) -> Answer {
+    let appid = token::check(&simulator, &words)?;
+    let AskLink { target, end } = read(&body)?;
+    let url = format!("https://wxaurl.cn/{}", random_text(11));
+    link(&simulator, appid, url.clone(), target, &end)?;
+    Ok(Json(json!({ "errcode": 0, "errmsg": "ok", "url_link": url })))
+}
+
+/// `generateScheme`.
+pub(super) async fn make_scheme(State(simulator): State<Simulator>, Query(words): Words, body: Bytes) -> Answer {
+    let appid = token::check(&simulator, &words)?;
+    let AskScheme { jump_wxa, end } = read(&body)?;
+    let url = format!("weixin://dl/business/?t={}", random_text(11));
+    link(&simulator, appid, url.clone(), jump_wxa.ok_or(Errcode(40097))?, &end)?;
+    Ok(Json(json!({ "errcode": 0, "errmsg": "ok", "openlink": url })))
+}
+
+fn link(simulator: &Simulator, appid: String, scene: String, target: AskTarget, end: &AskEnd) -> Result<(), Errcode> {
+    let AskTarget { path: page, query, env_version } = target;
+    if page.starts_with('/') || page.contains('?') {
+        return Err(Errcode(40165));
+    }
+    if query.chars().count() > 1024 {
+        return Err(Errcode(40212));
+    }
+    if end.expire_type != 1 || !(1..=30).contains(&end.expire_interval) {
+        return Err(Errcode(85401));
+    }
+    let env_version = env_version.unwrap_or_else(|| "release".to_owned());
+    let created_ms = simulator.now();
+    simulator.lock().put([Record::Scene(Scene { appid, scene, page, query, env_version, created_ms })])?;
     Ok(())
 }
 
 impl Simulator {
-    /// Somebody scans a code: which page opens, with what.
+    /// Somebody scans a code, or opens a link: which page opens, with what.
     pub fn scan(&self, appid: &str, scene: &str) -> Result<Scene, Error> {
         let ledger = self.lock();
         let known = ledger.scenes.get(&format!("{appid}/{scene}"));

@@ -19,7 +19,7 @@ use super::{
     user::log_in,
 };
 use crate::model::time::Timestamp;
-use crate::wechat::pay::sign::random_text;
+use crate::wechat::{encrypted::session_signature, pay::sign::random_text};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -77,6 +77,10 @@ pub(in crate::simulator) fn errcode(code: i64) -> Json<Value> {
         43101 => "user refuse to accept the msg",
         47003 => "argument invalid",
         47001 => "data format error",
+        40_165 => "invalid path",
+        40_212 => "invalid query",
+        85_401 => "expire time invalid",
+        87_009 => "invalid signature",
         61_500 => "date format error",
         61_501 => "date range error",
         10_060_001 => "支付单不存在",
@@ -99,6 +103,7 @@ pub(in crate::simulator) fn routes() -> Router<Simulator> {
         .route("/sns/jscode2session", get(code_to_session))
         .route("/cgi-bin/token", get(token::plain))
         .route("/cgi-bin/stable_token", post(token::stable).fallback(only_post))
+        .route("/wxa/checksession", get(check_session))
         .route("/wxa/business/getuserphonenumber", post(phone_number).fallback(only_post))
         .route("/cgi-bin/message/subscribe/send", post(message::send).fallback(only_post))
         .route("/wxa/msg_sec_check", post(message::check_text).fallback(only_post))
@@ -107,6 +112,8 @@ pub(in crate::simulator) fn routes() -> Router<Simulator> {
         .route("/datacube/getweanalysisappiddailysummarytrend", post(datacube::summary).fallback(only_post))
         .route("/datacube/getweanalysisappidvisitpage", post(datacube::pages).fallback(only_post))
         .route("/datacube/getweanalysisappiddailyretaininfo", post(datacube::returns).fallback(only_post))
+        .route("/wxa/generate_urllink", post(code::make_link).fallback(only_post))
+        .route("/wxa/generatescheme", post(code::make_scheme).fallback(only_post))
         .route("/wxa/getwxacodeunlimit", post(code::draw).fallback(only_post))
         .route("/wxa/sec/order/upload_shipping_info", post(shipping::upload).fallback(only_post))
         .route("/wxa/sec/order/get_order", post(shipping::find).fallback(only_post))
@@ -165,6 +172,17 @@ async fn code_to_session(State(simulator): State<Simulator>, Query(words): Words
         answer["unionid"] = json!(unionid);
     }
     Ok(Json(answer))
+}
+
+/// `checkSessionKey`.
+async fn check_session(State(simulator): State<Simulator>, Query(words): Words) -> Answer {
+    let appid = token::check(&simulator, &words)?;
+    let word = |name: &str| words.get(name).map(String::as_str).unwrap_or_default();
+    let ledger = simulator.lock();
+    let user = ledger.user_of_openid(word("openid")).ok_or(Errcode(40003))?;
+    let account = user.accounts.get(&appid).filter(|account| account.openid == word("openid")).ok_or(Errcode(40003))?;
+    let good = word("sig_method") == "hmac_sha256" && session_signature(&account.session_key) == word("signature");
+    if good { Ok(Json(json!({ "errcode": 0, "errmsg": "ok" }))) } else { Err(Errcode(87009)) }
 }
 
 #[derive(Deserialize)]

@@ -63,6 +63,8 @@ pub const TABLE: &[(&str, Who)] = &[
     ("staff.product.create", PRODUCT_WRITE),
     ("staff.code.list", PRODUCT_WRITE),
     ("staff.code.create", PRODUCT_WRITE),
+    ("staff.link.list", PRODUCT_WRITE),
+    ("staff.link.create", PRODUCT_WRITE),
     ("staff.product.view", PRODUCT_WRITE),
     ("staff.product.change", PRODUCT_WRITE),
     ("staff.upload.begin", PRODUCT_WRITE),

@@ -291,6 +291,7 @@ impl World {
             "upload.begin" => json!({ "purpose": "avatar", "content_type": "image/png", "bytes": 4096 }),
             "staff.upload.begin" => json!({ "purpose": "product", "content_type": "image/png", "bytes": 4096 }),
             "staff.code.create" => json!({ "page": "pages/index/index", "query": "id=7" }),
+            "staff.link.create" => json!({ "kind": "link", "page": "pages/index/index", "query": "id=7" }),
             "staff.category.create" => json!({ "name": "红茶" }),
             "staff.product.create" => product,
             "staff.product.change" => json!({ "version": 1, "product": product }),
