@@ -63,6 +63,9 @@ const IN_TRANSACTION_OF_MYSQL: Sql = Sql {
     sqlite: "SELECT 0",
 };
 
+/// Any question at all.
+const ANYTHING: Sql = Sql { name: "cancellation::ANYTHING", mysql: "SELECT 1", sqlite: "SELECT 1" };
+
 async fn in_transaction(session: &mut data::Session) -> usize {
     if on_mysql() {
         return usize::from(session.execute(IN_TRANSACTION_OF_MYSQL, ()).await.is_err());
@@ -246,7 +249,7 @@ impl Wire {
         let database = &app.app.database;
         let Ok(mut sessions) = try_join_all((0..CONNECTIONS).map(|_| database.read())).await else {
             harm.stuck += 1;
-            return self.break_connections().await;
+            return self.break_connections(app).await;
         };
         let mut names = Vec::new();
         for (place, session) in sessions.iter_mut().enumerate() {
@@ -263,14 +266,19 @@ impl Wire {
         if unseen.is_empty() && round % 3 != 2 {
             return;
         }
-        self.break_connections().await;
+        self.break_connections(app).await;
         harm.lost.extend(self.unseen(&names).await.into_iter().map(|name| format!("leases {name}")));
     }
 
-    /// Break every connection, and wait until the server has undone what was open on them.
-    async fn break_connections(&mut self) {
+    /// Break every connection, wait until the server has undone what was open on them, and let the application find out.
+    async fn break_connections(&mut self, app: &TestApp) {
         self.proxy.cut();
         while self.connections().await > 0 {}
+        if let Ok(mut sessions) = try_join_all((0..CONNECTIONS).map(|_| app.app.database.read())).await {
+            for session in &mut sessions {
+                drop(session.number(ANYTHING, ()).await);
+            }
+        }
     }
 
     /// Connections of the application.
