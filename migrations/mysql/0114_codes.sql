@@ -8,7 +8,7 @@ CREATE TABLE codes (
     query       TEXT NOT NULL,
     version     VARCHAR(16) NOT NULL,
     width       BIGINT NOT NULL,
-    object_key  VARCHAR(255) NULL,
+    picture_url VARCHAR(255) NULL,
     created_ms  BIGINT NOT NULL,
     PRIMARY KEY (id),
     UNIQUE KEY codes_scene (scene),

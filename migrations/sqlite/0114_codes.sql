@@ -8,7 +8,7 @@ CREATE TABLE codes (
     query       TEXT NOT NULL,
     version     TEXT NOT NULL,
     width       INTEGER NOT NULL,
-    object_key  TEXT NULL,
+    picture_url TEXT NULL,
     created_ms  INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX codes_scene ON codes (scene);

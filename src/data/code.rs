@@ -6,7 +6,7 @@ use crate::model::{code::Code, id::CodeId};
 macro_rules! select {
     ($rest:literal) => {
         (concat!(
-            "SELECT id, scene, appid, page, query, version, width, object_key, created_ms FROM codes WHERE ",
+            "SELECT id, scene, appid, page, query, version, width, picture_url, created_ms FROM codes WHERE ",
             $rest
         ))
     };
@@ -18,7 +18,7 @@ statements! {
     LIST = (select!("id < ? ORDER BY id DESC LIMIT ?"));
     INSERT = "INSERT INTO codes (id, scene, fingerprint, appid, page, query, version, width, created_ms)
               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    DRAW = "UPDATE codes SET object_key = ? WHERE id = ? AND object_key IS NULL";
+    DRAW = "UPDATE codes SET picture_url = ? WHERE id = ? AND picture_url IS NULL";
 }
 
 /// The code of a scene.
@@ -41,6 +41,6 @@ pub async fn insert(session: &mut Session, row: &Code, fingerprint: &str) -> Res
     session.insert_new(INSERT, values).await
 }
 /// Its picture is there; `false` when it was before.
-pub async fn draw(session: &mut Session, id: CodeId, object_key: &str) -> Result<bool, Error> {
-    Ok(session.execute(DRAW, (object_key, id)).await? == 1)
+pub async fn draw(session: &mut Session, id: CodeId, picture_url: &str) -> Result<bool, Error> {
+    Ok(session.execute(DRAW, (picture_url, id)).await? == 1)
 }

@@ -52,8 +52,8 @@ pub struct Code {
     pub version: CodeVersion,
     /// Of the picture, in pixels.
     pub width: i64,
-    /// Where the picture is kept; absent until WeChat has drawn it.
-    pub object_key: Option<String>,
+    /// The address of the picture, `/objects/…`; absent until WeChat has drawn it.
+    pub picture_url: Option<String>,
     /// When it was asked for.
     pub created_ms: Timestamp,
 }

@@ -24,7 +24,7 @@ pub async fn create(app: &App, clerk: &Clerk, wish: &CodeWish) -> Result<Code, E
         return Err(CodeRefusal::AppUnknown.into());
     }
     let code = attempt(|| find_or_insert(app, clerk, wish)).await?;
-    if code.object_key.is_some() {
+    if code.picture_url.is_some() {
         return Ok(code);
     }
     let ask = UnlimitedCode {
@@ -42,14 +42,15 @@ pub async fn create(app: &App, clerk: &Clerk, wish: &CodeWish) -> Result<Code, E
     let name = format!("code/{}.{ending}", code.scene);
     let key = ObjectKey::parse(&name).map_err(|_| Fault::broken(format!("{name} is no name of an object")))?;
     app.storage.put(&key, Bytes::from(picture)).await?;
+    let url = format!("/objects/{name}");
     attempt(|| async {
         let mut session = app.database.write().await?;
-        data::code::draw(&mut session, code.id, &name).await?;
+        data::code::draw(&mut session, code.id, &url).await?;
         session.commit().await?;
         Ok(())
     })
     .await?;
-    Ok(Code { object_key: Some(name), ..code })
+    Ok(Code { picture_url: Some(url), ..code })
 }
 
 async fn find_or_insert(app: &App, clerk: &Clerk, wish: &CodeWish) -> Result<Code, Error<CodeRefusal>> {
@@ -61,7 +62,7 @@ async fn find_or_insert(app: &App, clerk: &Clerk, wish: &CodeWish) -> Result<Cod
     }
     let CodeWish { appid, page, query, version, width } = wish.clone();
     let (id, scene, created_ms) = (app.ids.next(CodeId), scene(), app.now());
-    let code = Code { id, scene, appid, page, query, version, width, object_key: None, created_ms };
+    let code = Code { id, scene, appid, page, query, version, width, picture_url: None, created_ms };
     if !data::code::insert(&mut act, &code, &fingerprint).await? {
         return Err(Fault::contended("somebody else asks for the same code").into());
     }

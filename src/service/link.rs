@@ -34,7 +34,7 @@ pub async fn create(app: &App, clerk: &Clerk, wish: &LinkWish) -> Result<Link, E
     if made >= most {
         return Err(LinkRefusal::QuotaUsed.into());
     }
-    if made >= most / 10 * 9 {
+    if (made + 1) * 10 > most * 9 {
         tracing::error!(appid = wish.appid, made, most, "the links of the day run out");
     }
     let url = ask(app, wish).await.map_err(|error| match error.code() {

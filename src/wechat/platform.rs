@@ -134,7 +134,7 @@ const fn kind_of(errcode: i64) -> ErrorKind {
         -1 | 61_504 => ErrorKind::Busy,
         40_029 | 40_163 => ErrorKind::CodeInvalid,
         40_226 => ErrorKind::Risky,
-        44_990 | 44_991 | 44_993 | 45_009 | 45_011 => ErrorKind::TooMany,
+        44_990 | 44_991 | 44_993 | 45_009 | 45_011 | 45_029 => ErrorKind::TooMany,
         40_001 | 40_002 | 40_013 | 40_014 | 40_125 | 40_164 | 40_243 | 41_001 | 41_002 | 41_004 | 42_001 | 48_001
         | 50_004 | 50_007 | 61_004 | 85_079 | 89_503 | 89_506 | 89_507 => ErrorKind::Config,
         _ => ErrorKind::Refused,

@@ -66,7 +66,12 @@ async fn a_code_that_wechat_did_not_draw_is_drawn_by_the_next_ask() {
     let app = TestApp::new().await;
     let owner = app.owner().await;
     let wish = json!({ "page": "pages/index/index" });
-    for (code, status, problem) in [("-1", 503, "wechat.busy"), ("41030", 422, "code.page_unknown")] {
+    for (code, status, problem) in [
+        ("-1", 503, "wechat.busy"),
+        ("45009", 503, "wechat.busy"),
+        ("45029", 503, "wechat.busy"),
+        ("41030", 422, "code.page_unknown"),
+    ] {
         failing(&app, "POST", DRAW, 1, 200, code);
         let answer = ask(&owner, &wish).await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, problem), "{code}");

@@ -1,18 +1,21 @@
 //! WeChat does not answer: whoever has signed in notices nothing, whoever signs in is told so at once, and when it is back
 //! everything goes on.
 
-use crate::support::{
-    app::{APPS, Setup, TestApp},
-    client::User,
-    full,
-    shop::Goods,
+use crate::{
+    message::{PAID, agree, templates},
+    support::{
+        app::{APPS, Setup, TestApp},
+        client::User,
+        full,
+        shop::Goods,
+    },
 };
 use serde_json::json;
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
-use weizhan::simulator::NewUser;
+use weizhan::{model::time::minutes, simulator::NewUser};
 
 /// What WeChat is asked while people come and go.
 const CALLS: [&str; 4] = [
@@ -24,8 +27,13 @@ const CALLS: [&str; 4] = [
 
 /// A shop that waits for WeChat shortly, and limits nobody.
 async fn shop() -> TestApp {
-    let mut overrides =
-        vec![("wechat.timeout_ms", "300".to_owned()), ("database.acquire_timeout_ms", "60000".to_owned())];
+    let mut overrides = templates();
+    overrides.extend([
+        ("wechat.timeout_ms", "300".to_owned()),
+        ("database.acquire_timeout_ms", "60000".to_owned()),
+        // Longer than an access token of WeChat, which is to run out.
+        ("auth.access_minutes", "1000000".to_owned()),
+    ]);
     for key in [
         "limits.per_ip_per_minute",
         "limits.per_user_per_minute",
@@ -147,6 +155,9 @@ async fn whoever_has_signed_in_notices_nothing() {
     let mut took = [Vec::new(), Vec::new()];
     for round in 0..rounds * 2 {
         let silent = round % 2 == 1;
+        agree(&app, &bob, "bob", &[PAID]).await;
+        // The access token runs out, so that the next who needs one asks for it.
+        app.advance(minutes(121));
         silence(&app, silent);
         let (stop, count) = (AtomicBool::new(false), AtomicU64::new(0));
         let guests = (0..4).map(|place| come(&app, place, &ann, &stop, &count));
@@ -157,8 +168,11 @@ async fn whoever_has_signed_in_notices_nothing() {
             }
             let users = [&ann, &bob, &ann, &bob].map(|user| shop_around(user, &goods, length));
             let all: Vec<Duration> = futures_util::future::join_all(users).await.concat();
+            // A message follows, which waits where WeChat is silent and holds nobody up.
             let order = bob.order_to(&address, &goods, 1).await.expect(201);
-            bob.cancel(&order).await.expect(200);
+            app.pay(&bob, &order).await;
+            app.run_jobs().await;
+            assert_eq!(bob.see(&order).await["state"], "paid");
             stop.store(true, Relaxed);
             all
         };
@@ -172,5 +186,12 @@ async fn whoever_has_signed_in_notices_nothing() {
         assert!(away.1.as_secs_f64() <= well.1.as_secs_f64() * 1.1, "p99 {:?} against {:?}", away.1, well.1);
     }
     silence(&app, false);
+    // What could not be told is told then.
+    for _ in 0..12 {
+        app.advance(minutes(20));
+        app.run_jobs().await;
+    }
+    let told = app.simulator.messages().len();
+    assert_eq!(told, rounds * 2, "each payment is told of once");
     app.end().await;
 }

@@ -70,8 +70,7 @@ pub(in crate::http) struct CodeView {
 
 impl From<Code> for CodeView {
     fn from(code: Code) -> Self {
-        let Code { id, scene, appid, page, query, version, width, object_key, created_ms } = code;
-        let url = object_key.map(|key| format!("/objects/{key}"));
+        let Code { id, scene, appid, page, query, version, width, picture_url: url, created_ms } = code;
         Self { id, scene, appid, page, query, version, width, url, created_ms }
     }
 }

@@ -197,9 +197,9 @@ pub(super) const LINES: &[Line] = &[
     (
         "45029",
         "小程序码总数用完",
-        "改用不限量的 getUnlimitedQRCode",
+        "只有 getwxacode 和 createwxaqrcode 有总数：别的程序改用不限量的 getwxacodeunlimit",
         "the lifetime pool of codes is used up",
-        "use getUnlimitedQRCode",
+        "only getwxacode and createwxaqrcode have one: let whoever uses them take getwxacodeunlimit",
     ),
     ("45168", "内容含敏感词", "修改消息内容", "the text has a forbidden word", "change it"),
     (
